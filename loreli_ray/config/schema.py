@@ -1,0 +1,367 @@
+"""What can be configured: one frozen section per concern, one described field per key.
+
+Durations are float seconds and sizes whole bytes, whatever they were written as. A `Config` pickles, and
+`Config.model_validate(config.model_dump(mode="json"))` is the same again. `Config()` holds the defaults.
+Checks that concern two fields blame the one that was given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
+
+from loreli_ray.config.command import PLACEHOLDERS, placeholders
+from loreli_ray.config.mistakes import joined, mistake, mistake_at, one_of
+from loreli_ray.config.units import Bytes, Seconds
+from loreli_ray.config.vocabulary import PROVIDER_SIDES, ROLES, THEMES, RoleName, SideName, provider_side
+
+Association = Literal[
+    "OWNER",
+    "MEMBER",
+    "COLLABORATOR",
+    "CONTRIBUTOR",
+    "FIRST_TIME_CONTRIBUTOR",
+    "FIRST_TIMER",
+    "MANNEQUIN",
+    "NONE",
+]
+"""GitHub's `CommentAuthorAssociation`."""
+
+MergeMethod = Literal["squash", "merge", "rebase"]
+PromptStyle = Literal["paste", "argument", "file"]
+
+
+def _matches(pattern: str, *, right: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value) is None:
+            raise mistake("can't be used", right=right)
+        return value
+
+    return AfterValidator(check)
+
+
+def _no_truth_value(value: object) -> object:
+    if isinstance(value, bool):  # which Python takes for 0 or 1
+        raise mistake("is not a whole number", right="a number such as 4")
+    return value
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise mistake(f"is not a regular expression ({error})", right="a pattern of Python's re module") from error
+    return value
+
+
+def _url(value: str) -> str:
+    right = "an http or https URL such as https://api.github.com, without credentials, query or fragment"
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
+    except ValueError as error:
+        raise mistake(f"is not a URL ({error})", right=right) from error
+    if not usable or url.username is not None or url.query or url.fragment or re.search(r"\s", value):
+        raise mistake("is not the URL of an API", right=right)
+    return value.rstrip("/")
+
+
+def _home(value: object) -> Path:
+    right = "an absolute path, or one that begins with ~"
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        raise mistake("is not a path", right=right)
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as error:
+        raise mistake("is in the home folder of nobody", right=right) from error
+    if not path.is_absolute():
+        raise mistake("is a relative path", right=right)
+    return path
+
+
+def _theme(value: object) -> object:
+    if value is None:
+        return None
+    if not isinstance(value, str | list | tuple) or not value:
+        raise mistake("is neither a theme nor a list of themes", right=one_of(THEMES))
+    names = (value,) if isinstance(value, str) else tuple(cast("Sequence[object]", value))
+    for name in names:
+        if name not in THEMES:
+            raise mistake(f"{name!r} is not a theme", right=one_of(THEMES, near=name))
+    return value if isinstance(value, str) else names
+
+
+Text = Annotated[str, _matches(r"(?s)(?=.*\S)[^\0]+", right="text that is not blank")]
+Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", right="a name in kebab-case, such as my-agent")]
+Variable = Annotated[str, _matches(r"[A-Za-z_][A-Za-z0-9_]*", right="the name of an environment variable")]
+Argument = Annotated[str, _matches(r"[^\0]*", right="text without NUL characters")]
+Label = Annotated[str, _matches(r"(?=\S)[^,\n\r\0]{1,50}(?<=\S)", right="1 to 50 characters, without commas")]
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Count = Annotated[Whole, Field(ge=1)]
+Branch = Annotated[
+    str,
+    _matches(
+        r"(?![-/.])(?!.*(\.\.|//|/\.|@\{|\.lock(/|$)))[^\s~^:?*\[\\\x00-\x20\x7f]+(?<![/.])",
+        right="the name of a branch (git check-ref-format)",
+    ),
+]
+
+
+class Section(BaseModel):
+    """A group of keys. Immutable; keys that are not listed are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HubConfig(Section):
+    """The git host."""
+
+    api_url: Annotated[str, AfterValidator(_url)] = Field(
+        default="https://api.github.com", description="Where the git host's REST API is."
+    )
+    label: Label = Field(default="loreli", description="The label of the issues that the team may work on.")
+    human_label: Label = Field(default="loreli:human", description="The label of what waits for a person.")
+    merge_method: MergeMethod = Field(default="squash", description="How approved pull requests are merged.")
+    base: Branch | None = Field(
+        default=None,
+        description="The branch to work from and to merge into; the repository's default branch if absent.",
+    )
+    min_write_interval: Seconds = Field(default=1.0, description="The least time between two writes to the git host.")
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if self.label == self.human_label:
+            blamed = "human_label" if "human_label" in self.model_fields_set else "label"
+            raise mistake_at(blamed, self.label, "is both label and humanLabel", right="two labels that differ")
+        return self
+
+
+class TrustConfig(Section):
+    """Whose text may start or steer work."""
+
+    associations: tuple[Association, ...] = Field(
+        default=("OWNER", "MEMBER", "COLLABORATOR"),
+        min_length=1,
+        description="The relations to the repository that make an author trusted, as GitHub names them.",
+    )
+
+
+class TimeoutsConfig(Section):
+    """How long is too long."""
+
+    stall: Annotated[Seconds, Field(gt=0)] = Field(
+        default=600.0,
+        description="Without progress for this long an agent is nudged; twice this warned of; thrice removed.",
+    )
+    rapid_death: Seconds = Field(
+        default=15.0, description="An agent that dies within this time of its start died rapidly."
+    )
+    shutdown: Seconds = Field(
+        default=60.0, description="How long an agent may take to end its work when asked to stop."
+    )
+    poll: Annotated[Seconds, Field(gt=0)] = Field(
+        default=2.0, description="How often an agent that was asked to stop is looked at."
+    )
+    nudge: bool = Field(default=True, description="Whether a stalled agent is sent a message.")
+    call: Annotated[Seconds, Field(gt=0)] = Field(
+        default=10.0, description="How long one actor waits for another's answer."
+    )
+    start: Annotated[Seconds, Field(gt=0)] = Field(
+        default=60.0, description="How long an agent's program may take until it is ready for its prompt."
+    )
+
+
+class ScalingConfig(Section):
+    """How many agents there may be."""
+
+    max_agents: Count = Field(default=8, description="The most agents at a time, dormant ones not counted.")
+    max_per_role: dict[RoleName, Annotated[Whole, Field(ge=0)]] = Field(
+        default={},
+        description="The most agents of a role at a time; 0 forbids the role. Absent: only maxAgents counts.",
+    )
+    max_per_tick: Count = Field(default=2, description="The most agents started in one tick.")
+    cooldown: Seconds = Field(default=30.0, description="The least time between two starts of agents of one role.")
+    memory: Bytes = Field(default=512 * 2**20, description="The memory reserved for each agent on its node.")
+
+
+class WatchConfig(Section):
+    """The reactor's loop."""
+
+    interval: Annotated[Seconds, Field(gt=0)] = Field(
+        default=60.0,
+        description="The time from the end of one tick to the start of the next, unless an event wakes it.",
+    )
+
+
+class ClaimsConfig(Section):
+    """The leases on issues."""
+
+    ttl: Annotated[Seconds, Field(ge=3)] = Field(default=600.0, description="How long a claim holds without a renewal.")
+    grace: Seconds = Field(
+        default=30.0, description="How long after its end a claim is still left alone, since clocks differ."
+    )
+
+    @model_validator(mode="after")
+    def _grace_is_the_shorter(self) -> Self:
+        if self.grace < self.ttl:
+            return self
+        if "grace" in self.model_fields_set:
+            raise mistake_at("grace", self.grace, "is not shorter than ttl", right=f"less than {self.ttl:g}s")
+        raise mistake_at("ttl", self.ttl, "is not longer than grace", right=f"more than {self.grace:g}s")
+
+
+class ReviewConfig(Section):
+    """The review of pull requests by the other side."""
+
+    max_rounds: Count = Field(default=3, description="The rounds of review until a person is asked.")
+
+
+class WorkspaceConfig(Section):
+    """The clones that the agents work in."""
+
+    cleanup: bool = Field(default=True, description="Whether an agent's clone is removed with it, its work being safe.")
+
+
+class TmuxConfig(Section):
+    """The terminals that the agents run in."""
+
+    session: Annotated[str, _matches(r"[A-Za-z0-9_-]+", right="letters, digits, - and _")] = Field(
+        default="loreli", description="The name of the tmux session."
+    )
+    history: Count = Field(default=2000, description="The lines that a pane remembers.")
+
+
+class SupervisionConfig(Section):
+    """The supervisor's watch over the agents."""
+
+    lease: Seconds = Field(
+        default=30.0, description="An agent that the supervisor has not reached for this long stops its own program."
+    )
+    sweep: Annotated[Seconds, Field(gt=0)] = Field(default=1.0, description="The time between two looks at all agents.")
+    probe: Annotated[Seconds, Field(gt=0)] = Field(
+        default=5.0, description="How long an agent may take to answer a look."
+    )
+
+    @model_validator(mode="after")
+    def _lease_outlives_a_slow_sweep(self) -> Self:
+        # One hung agent delays the next sweep by a whole probe; the leases of the others must not end meanwhile.
+        least = self.sweep + self.probe
+        if self.lease > least:
+            return self
+        blamed = next((key for key in ("lease", "probe", "sweep") if key in self.model_fields_set), "lease")
+        wrong = (
+            f"lets leases end between two sweeps (lease {self.lease:g}s, sweep {self.sweep:g}s, probe {self.probe:g}s)"
+        )
+        raise mistake_at(blamed, getattr(self, blamed), wrong, right="a lease longer than sweep and probe together")
+
+
+class BackendConfig(Section):
+    """An agent program of the user's own, or changes to how a known one is run."""
+
+    command: tuple[Argument, ...] = Field(
+        min_length=1,
+        description="The program and its arguments; {" + "}, {".join(PLACEHOLDERS) + "} are filled in.",
+    )
+    provider: Name = Field(description="Who makes the model, such as anthropic or openai: it decides the side.")
+    prompt: PromptStyle = Field(
+        default="paste", description="How the program gets its task: pasted, as an argument, or from a file."
+    )
+    ready: Annotated[Text, AfterValidator(_regex)] | None = Field(
+        default=None, description="A regular expression that is on the screen when the program is ready for its task."
+    )
+    env: dict[Variable, Argument] = Field(default={}, description="Environment variables for the program.")
+    roles: tuple[RoleName, ...] = Field(default=ROLES, min_length=1, description="The roles that it may play.")
+    models: dict[Name, Text] = Field(default={}, description="The model for each tier, such as balanced.")
+
+    @field_validator("command")
+    @classmethod
+    def _placeholders_are_known(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if not command[0].strip():
+            raise mistake("names no program", right="the program first, then its arguments")
+        for name in placeholders(command):
+            if name not in PLACEHOLDERS:
+                raise mistake(f"{{{name}}} is no placeholder", right=one_of(PLACEHOLDERS, near=name))
+        return command
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_has_a_place(cls, prompt: PromptStyle, info: ValidationInfo) -> PromptStyle:
+        needed = {"argument": "prompt", "file": "prompt_file"}.get(prompt)
+        if needed and "command" in info.data and needed not in placeholders(info.data["command"]):
+            raise mistake("has no place in command", right=f"an argument with {{{needed}}} in command")
+        return prompt
+
+
+def _side_is_known(value: object, check: ValidatorFunctionWrapHandler, info: ValidationInfo) -> BackendConfig:
+    """Wraps the check of a backend, so that a provider on no known side is reported with its other mistakes."""
+    unknown = _provider_without_side(value, info)
+    try:
+        backend = check(value)
+    except ValidationError as error:
+        raise (joined(error, unknown) if unknown else error) from error
+    if unknown:
+        raise unknown
+    return backend
+
+
+def _provider_without_side(backend: object, info: ValidationInfo) -> ValidationError | None:
+    given = cast("Mapping[str, object]", backend if isinstance(backend, Mapping) else getattr(backend, "__dict__", {}))
+    provider = given.get("provider")
+    # `sides` is absent here when it holds mistakes of its own; those are reported, and this waits.
+    if not isinstance(provider, str) or "sides" not in info.data or provider_side(provider, info.data["sides"]):
+        return None
+    right = f"{one_of(list(PROVIDER_SIDES), near=provider)}; or its side under sides ({provider}: yin)"
+    return mistake_at("provider", provider, "is on no known side", right=right)
+
+
+class Config(Section):
+    """Everything that can be configured."""
+
+    repo: (
+        Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+", right="owner/name")] | None
+    ) = Field(default=None, description="The repository to work on, as owner/name.")
+    home: Annotated[Path, BeforeValidator(_home)] = Field(
+        default_factory=lambda: _home("~/.loreli"), description="Where sessions, logs and mirrors are kept."
+    )
+    theme: Annotated[str | tuple[str, ...] | None, BeforeValidator(_theme)] = Field(
+        default=None, description="The theme of the agents' names, or several to choose from; any if absent."
+    )
+    model: Text = Field(default="balanced", description="The tier of the models, or the name of a model.")
+    test: Text | None = Field(default=None, description="The command that tests the repository; agents are told of it.")
+    hub: HubConfig = Field(default_factory=HubConfig, description="The git host.")
+    trust: TrustConfig = Field(default_factory=TrustConfig, description="Whose text may start or steer work.")
+    timeouts: TimeoutsConfig = Field(default_factory=TimeoutsConfig, description="How long is too long.")
+    scaling: ScalingConfig = Field(default_factory=ScalingConfig, description="How many agents there may be.")
+    watch: WatchConfig = Field(default_factory=WatchConfig, description="The reactor's loop.")
+    claims: ClaimsConfig = Field(default_factory=ClaimsConfig, description="The leases on issues.")
+    review: ReviewConfig = Field(default_factory=ReviewConfig, description="The review by the other side.")
+    workspace: WorkspaceConfig = Field(
+        default_factory=WorkspaceConfig, description="The clones that the agents work in."
+    )
+    tmux: TmuxConfig = Field(default_factory=TmuxConfig, description="The terminals that the agents run in.")
+    supervision: SupervisionConfig = Field(
+        default_factory=SupervisionConfig, description="The supervisor's watch over the agents."
+    )
+    sides: dict[Name, SideName] = Field(
+        default={}, description="The side of a provider: for those that are not built in, or to overrule it."
+    )
+    backends: dict[Name, Annotated[BackendConfig, WrapValidator(_side_is_known)]] = Field(
+        default={}, description="Agent programs by name."
+    )
