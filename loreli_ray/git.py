@@ -17,7 +17,8 @@ from pathlib import Path
 from loreli_ray.errors import GitError
 
 TIMEOUT = 120.0
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", *_PROXIES, *map(str.lower, _PROXIES))
 _CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",

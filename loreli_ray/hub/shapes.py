@@ -1,0 +1,76 @@
+"""The few fields that we read of GitHub's answers (https://docs.github.com/en/rest). Unknown fields are ignored."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class User(Shape):
+    login: str
+
+
+class Repository(Shape):
+    full_name: str
+    default_branch: str
+    clone_url: str
+
+
+class Label(Shape):
+    name: str
+
+
+class Issue(Shape):
+    number: int
+    title: str
+    body: str | None = None
+    user: User | None = None
+    author_association: str = "NONE"
+    labels: tuple[Label | str, ...] = ()
+    pull_request: dict[str, object] | None = None
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return tuple(label if isinstance(label, str) else label.name for label in self.labels)
+
+
+class Comment(Shape):
+    id: int
+    body: str | None = None
+    user: User | None = None
+
+
+class Ref(Shape):
+    ref: str
+    sha: str
+
+
+class Pull(Shape):
+    number: int
+    title: str
+    body: str | None = None
+    user: User | None = None
+    state: str = "open"
+    draft: bool | None = False
+    merged: bool | None = False
+    mergeable: bool | None = None
+    merge_commit_sha: str | None = None
+    labels: tuple[Label, ...] = ()
+    head: Ref
+    base: Ref
+
+
+class Review(Shape):
+    id: int
+    state: str
+    body: str | None = None
+    commit_id: str | None = None
+    user: User | None = None
+
+
+class Merged(Shape):
+    sha: str
+    merged: bool

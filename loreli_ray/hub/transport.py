@@ -1,0 +1,196 @@
+"""HTTP to the git host, through githubkit, for one account.
+
+githubkit signs and sends; what it would do beyond that is switched off (facts of the client: its cache revalidates with
+stale ETags, its retries repeat POSTs, it opens a connection per call). So here are an ETag store, a keep-alive
+transport, time-outs, retries for reads only, and a pause between writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import httpx
+from githubkit import GitHub
+from githubkit.exception import (
+    GitHubException,
+    RateLimitExceeded,
+    RequestFailed,
+    RequestTimeout,
+)
+from githubkit.exception import RequestError as RequestProblem
+from pydantic import TypeAdapter, ValidationError
+
+from loreli_ray.clock import Clock
+from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
+from loreli_ray.model import Value
+
+T = TypeVar("T")
+
+TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+READ_TRIES = 3
+PAGE = 100
+
+
+class Budget(Value):
+    """What is left of the primary rate limit; `reset` is in seconds since the epoch. None until the host has said."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset: float | None = None
+    paid: int = 0
+    free: int = 0
+
+
+class _KeptAlive(httpx.AsyncHTTPTransport):
+    """githubkit makes a client for each call and closes it; the connections live on here."""
+
+    async def aclose(self) -> None:
+        """Does nothing: see `really_close`."""
+
+    async def really_close(self) -> None:
+        await super().aclose()
+
+
+class Transport:
+    """Requests of one account. `pause` is the shortest time between two writes, in seconds."""
+
+    def __init__(self, *, token: str, api_url: str, clock: Clock, pause: float) -> None:
+        self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8))
+        self._github: GitHub[Any] = GitHub(
+            token,
+            base_url=api_url.rstrip("/") + "/",
+            http_cache=False,
+            auto_retry=False,
+            timeout=TIMEOUT,
+            async_transport=self._kept,
+            user_agent="loreli-ray",
+        )
+        self._clock = clock
+        self._pause = pause
+        self._last_write = float("-inf")
+        self._writing = asyncio.Lock()
+        self._seen: dict[str, tuple[str, bytes]] = {}
+        self.budget = Budget()
+
+    async def close(self) -> None:
+        await self._kept.really_close()
+
+    async def get(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T:
+        """A conditional GET, parsed as `shape`; asked again up to three times when the host is unavailable."""
+        return _parse(await self._read(url, params=params), shape, url=url)
+
+    async def pages(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> list[T]:
+        """Every page of a listing."""
+        found: list[T] = []
+        for page in range(1, 1000):
+            asked = {**(params or {}), "per_page": PAGE, "page": page}
+            batch = _parse(await self._read(url, params=asked), list[shape], url=url)
+            found += batch
+            if len(batch) < PAGE:
+                return found
+        raise HubError("the listing does not end", subject=url)
+
+    async def write(self, method: str, url: str, json: object = None) -> bytes:
+        """One write, never repeated: one at a time for the account, with the pause before it."""
+        async with self._writing:
+            wait = self._last_write + self._pause - self._clock.monotonic()
+            if wait > 0:
+                await self._clock.sleep(wait)
+            try:
+                return (await self._send(method, url, json=json)).content
+            finally:
+                self._last_write = self._clock.monotonic()
+
+    async def _read(self, url: str, *, params: Mapping[str, str | int] | None) -> bytes:
+        key = str(httpx.URL(url, params=dict(params or {})))
+        for attempt in range(1, READ_TRIES + 1):
+            try:
+                return await self._read_once(url, key=key, params=params)
+            except Unavailable:
+                if attempt == READ_TRIES:
+                    raise
+                await self._clock.sleep(0.5 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    async def _read_once(self, url: str, *, key: str, params: Mapping[str, str | int] | None) -> bytes:
+        known = self._seen.get(key)
+        headers = {"If-None-Match": known[0]} if known else {}
+        response = await self._send("GET", url, params=dict(params or {}), headers=headers)
+        if response.status_code == 304 and known is not None:
+            return known[1]
+        if etag := response.headers.get("etag"):
+            self._seen[key] = (etag, response.content)
+        return response.content
+
+    async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        try:
+            answer = await self._github.arequest(method, url, **options)  # pyright: ignore[reportUnknownMemberType]
+        except GitHubException as error:
+            raise _translated(error, subject=f"{method} {url}") from error
+        self._count(answer.raw_response)
+        return answer.raw_response
+
+    def _count(self, response: httpx.Response) -> None:
+        free = response.status_code == 304
+        self.budget = Budget(
+            limit=_number(response, "x-ratelimit-limit"),
+            remaining=_number(response, "x-ratelimit-remaining"),
+            reset=_number(response, "x-ratelimit-reset"),
+            paid=self.budget.paid + (not free),
+            free=self.budget.free + free,
+        )
+
+
+def _parse(content: bytes, shape: type[T], *, url: str) -> T:
+    try:
+        return TypeAdapter(shape).validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise HubError(f"the answer can't be read: {where}: {first['msg']}", subject=url) from error
+
+
+def _number(response: httpx.Response, header: str) -> int | None:
+    text = response.headers.get(header, "")
+    return int(text) if text.isdigit() else None
+
+
+def _translated(error: GitHubException, *, subject: str) -> HubError:
+    if isinstance(error, RateLimitExceeded):
+        return RateLimited(
+            "the rate limit is used up",
+            subject=subject,
+            status=error.response.status_code,
+            retry_after=error.retry_after.total_seconds(),
+        )
+    if isinstance(error, RequestFailed):
+        return _refusal(error.response.raw_response, subject=subject)
+    if isinstance(error, RequestTimeout):
+        return Unavailable("no answer in time", subject=subject)
+    if isinstance(error, RequestProblem):
+        cause: object = error.__cause__
+        return Unavailable(f"can't be reached: {cause or type(cause).__name__}", subject=subject)
+    return HubError(str(error) or type(error).__name__, subject=subject)
+
+
+def _refusal(response: httpx.Response, *, subject: str) -> HubError:
+    status = response.status_code
+    try:
+        body: object = response.json()
+    except ValueError:
+        body = None
+    said = body.get("message") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    details = body.get("errors") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    message = f"{status} {said or response.reason_phrase}" + (f" {details}" if details else "")
+    kind = HubError
+    if status == 404:
+        kind = NotFound
+    elif status == 409:
+        kind = Conflict
+    elif status in (401, 403, 405, 410, 422):
+        kind = Refused
+    elif status >= 500:
+        kind = Unavailable
+    return kind(message, subject=subject, status=status)

@@ -1,0 +1,124 @@
+"""The MCP gateway of a node: streamable HTTP on loopback, one bearer capability for each agent.
+
+An agent is known by its capability and by nothing else: some programs keep no MCP session. Capabilities lie in 0600
+files, so that they outlive the gateway's process and never stand in an argument or an environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from mcp.server.mcpserver import Context
+from starlette.responses import JSONResponse
+
+from loreli_ray.errors import SessionError, ToolRefused
+from loreli_ray.mcp.desk import Desk
+from loreli_ray.mcp.tools import build
+
+PATH = "/mcp"
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Gateway:
+    """Serves a desk's tools at `url` to the agents that hold a capability."""
+
+    def __init__(self, desk: Desk, *, host: str = "127.0.0.1") -> None:
+        self._host = host
+        self._agents: dict[str, str] = {}
+        self._tools = build(desk, identify=self._identify)
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self.port}{PATH}"
+
+    async def start(self, *, port: int = 0) -> None:
+        """Listens on `port`, or on any free one when that is 0 or taken."""
+        listener = _listen(self._host, port)
+        self.port = listener.getsockname()[1]
+        app = self._tools.streamable_http_app(streamable_http_path=PATH, json_response=True, stateless_http=True)
+        config = uvicorn.Config(
+            self._guard(app), log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=2
+        )
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        while not self._server.started:
+            if self._serving.done():
+                raise SessionError("the MCP gateway did not start", subject=self.url)
+            await asyncio.sleep(0.01)
+
+    async def stop(self) -> None:
+        if self._server is not None and self._serving is not None:
+            self._server.should_exit = True
+            await self._serving
+
+    def admit(self, agent: str, *, token_file: Path) -> None:
+        """Gives `agent` the capability in `token_file`; makes the file when it is not there."""
+        if not token_file.exists():
+            token_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        self.dismiss(agent)
+        self._agents[token_file.read_text().strip()] = agent
+
+    def dismiss(self, agent: str) -> None:
+        """Takes the agent's capability away."""
+        self._agents = {token: name for token, name in self._agents.items() if name != agent}
+
+    def _identify(self, context: Context[Any, Any]) -> str:
+        headers = context.headers or {}
+        agent = self._holder(headers.get("authorization", ""))
+        if agent is None:
+            raise ToolRefused("this capability is not valid any more")
+        return agent
+
+    def _holder(self, authorization: str) -> str | None:
+        scheme, _, given = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        for token, agent in self._agents.items():
+            if hmac.compare_digest(token.encode(), given.strip().encode()):
+                return agent
+        return None
+
+    def _guard(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> Any:
+        """Refuses every request without a valid capability before MCP sees it."""
+
+        async def guarded(scope: _Scope, receive: _Receive, send: _Send) -> None:
+            if scope["type"] == "http":
+                headers = {key.lower(): value for key, value in scope["headers"]}
+                if self._holder(headers.get(b"authorization", b"").decode("latin-1")) is None:
+                    refusal = JSONResponse(
+                        {"error": "a valid bearer capability is needed"},
+                        status_code=401,
+                        headers={"WWW-Authenticate": "Bearer"},
+                    )
+                    await refusal(scope, receive, send)
+                    return
+            await app(scope, receive, send)
+
+        return guarded
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.bind((host, 0))
+    listener.listen(128)
+    return listener

@@ -1,0 +1,171 @@
+"""An agent: who it is, what it was given to do, what was observed of it, and what that comes to."""
+
+from __future__ import annotations
+
+from loreli_ray.identity import Identity, Side
+from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, Role
+from loreli_ray.model.values import Value
+
+
+class AgentSpec(Value):
+    """Who an agent is and where it runs. `node` is Ray's id; `incarnation` rises with each start of the identity."""
+
+    session: str
+    identity: Identity
+    incarnation: int
+    role: Role
+    backend: str
+    node: str
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def side(self) -> Side:
+        return self.identity.side
+
+    @property
+    def provider(self) -> str:
+        return self.identity.provider
+
+
+class Feedback(Value):
+    """What came back on a pull request: a review, or the landing line's evidence. `key` tells one from another."""
+
+    key: str
+    kind: str  # "review", "conflict" or "takeover"
+    text: str
+    by: str = ""
+
+
+class Assignment(Value):
+    """What an agent is to do.
+
+    For an action agent: `issue` on `branch`, begun at `start`; `submitted` is the head that it last handed in.
+    For a reviewer: `pull` at exactly `head`, in round `round`. `generation` is the claim's.
+    """
+
+    role: Role
+    issue: int
+    title: str
+    body: str = ""
+    generation: int
+    branch: str
+    base: str
+    start: str
+    pull: int | None = None
+    head: str | None = None
+    round: int = 1
+    author: str = ""
+    submitted: str | None = None
+    feedback: tuple[Feedback, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same work has the same key, however often it is handed out."""
+        what = f"issue-{self.issue}" if self.pull is None else f"pull-{self.pull}@{self.head}"
+        return f"{self.role}/{what}/{self.generation}"
+
+    @property
+    def waits(self) -> bool:
+        """True while the work is handed in and with the other side."""
+        return self.submitted is not None
+
+
+class Exit(Value):
+    """How a program ended: its exit code, or the signal's number."""
+
+    code: int | None
+    signal: int | None
+    at: float
+
+    def __str__(self) -> str:
+        return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
+
+
+class Facts(Value):
+    """What was observed of an agent. A time is None for what was not seen. Status is derived, never stored."""
+
+    registered_at: float
+    started_at: float | None = None  # its program was launched
+    connected_at: float | None = None  # it first called a tool
+    motion_at: float | None = None  # its screen moved
+    progress_at: float | None = None  # it called a tool, committed, or was given work
+    doing: str = ""  # its own words
+    question: str | None = None  # what it asked a human
+    exit: Exit | None = None
+    lost_at: float | None = None  # its actor died or its node is gone
+    stop_at: float | None = None  # it was asked to shut down
+    stop_cause: Cause | None = None
+    stop_reason: str = ""
+    acknowledged_at: float | None = None  # it agreed to
+    dormant_at: float | None = None
+
+
+class Record(Value):
+    """One line of the fleet's registry: what the ledger keeps of an agent."""
+
+    spec: AgentSpec
+    facts: Facts
+    assignment: Assignment | None = None
+    tier: int = 0  # how far a stall has escalated: 0 none, 1 nudged, 2 warned
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+
+class Status(Value):
+    """What an agent is doing, which source says so (`process`, `program`, `supervisor`, `screen`), and since when."""
+
+    state: AgentState
+    source: str
+    since: float
+    detail: str = ""
+
+
+class Member(Value):
+    """An agent as the roles and the scaler see it."""
+
+    spec: AgentSpec
+    status: Status
+    assignment: Assignment | None = None
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def live(self) -> bool:
+        """Counts for the caps (SPEC S14)."""
+        return self.status.state not in GONE
+
+    @property
+    def able(self) -> bool:
+        return self.status.state in ABLE
+
+    @property
+    def idle(self) -> bool:
+        return self.status.state is AgentState.READY and self.assignment is None
+
+
+class Fleet(Value):
+    """The whole team at one moment, in order of registration."""
+
+    members: tuple[Member, ...] = ()
+
+    @property
+    def live(self) -> tuple[Member, ...]:
+        return tuple(member for member in self.members if member.live)
+
+    def of(self, role: Role) -> tuple[Member, ...]:
+        """The live agents of a role that still take work, or are about to."""
+        stopping = AgentState.STOPPING
+        return tuple(m for m in self.members if m.spec.role is role and m.live and m.status.state is not stopping)
+
+    def idle(self, role: Role) -> tuple[Member, ...]:
+        return tuple(member for member in self.of(role) if member.idle)
+
+    def get(self, name: str) -> Member | None:
+        return next((member for member in self.members if member.name == name), None)

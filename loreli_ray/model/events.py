@@ -1,0 +1,57 @@
+"""What happened, as the ledger keeps it (SPEC S19 and what users want to see)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from loreli_ray.model.values import Value
+
+
+class EventKind(StrEnum):
+    SPAWNED = "spawned"
+    REMOVED = "removed"
+    STALL = "stall"
+    RAPID_DEATH = "rapid-death"
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    ASSIGNED = "assigned"
+    PROGRESS = "progress"
+    SUBMITTED = "submitted"
+    REVIEWED = "reviewed"
+    FORWARDED = "forwarded"
+    LANDED = "landed"
+    QUESTION = "question"
+    ERROR = "error"
+
+
+class Event(Value):
+    """One line of the ledger. `seq` is 0 until it is stored; `data` is JSON."""
+
+    kind: EventKind
+    at: float
+    agent: str = ""
+    issue: int = 0
+    text: str = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+    seq: int = 0
+
+
+class Landed(Value):
+    """One merged issue, as `demo --json` and `status` print it."""
+
+    class Who(Value):
+        name: str
+        provider: str
+        side: str
+
+    issue: int
+    title: str
+    pull: int
+    author: Who
+    reviewer: Who
+    rounds: int
+    commit: str
+    seconds: float

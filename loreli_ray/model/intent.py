@@ -1,0 +1,151 @@
+"""What a role wants done. Each intent is idempotent and has a key: the same wish twice is one deed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from loreli_ray.model.agent import Assignment, Feedback
+from loreli_ray.model.snapshot import Claim, Pull
+from loreli_ray.model.values import Value
+
+
+class ClaimIssue(Value):
+    """Take the lease on an issue for an agent, then hand it the work. `replaces` is the ended claim, if any."""
+
+    kind: Literal["claim"] = "claim"
+    agent: str
+    assignment: Assignment
+    replaces: Claim | None = None
+
+    @property
+    def issue(self) -> int:
+        return self.assignment.issue
+
+    @property
+    def key(self) -> str:
+        return f"claim/{self.issue}/{self.assignment.generation}"
+
+
+class RenewClaim(Value):
+    kind: Literal["renew"] = "renew"
+    claim: Claim
+
+    @property
+    def issue(self) -> int:
+        return self.claim.issue
+
+    @property
+    def key(self) -> str:
+        return f"renew/{self.issue}/{self.claim.oid}"
+
+
+class ReleaseClaim(Value):
+    """End a lease. Its generation is kept, so that the number only ever rises."""
+
+    kind: Literal["release"] = "release"
+    claim: Claim
+
+    @property
+    def issue(self) -> int:
+        return self.claim.issue
+
+    @property
+    def key(self) -> str:
+        return f"release/{self.issue}/{self.claim.oid}"
+
+
+class Dispatch(Value):
+    """Hand an agent its work."""
+
+    kind: Literal["dispatch"] = "dispatch"
+    agent: str
+    assignment: Assignment
+
+    @property
+    def issue(self) -> int:
+        return self.assignment.issue
+
+    @property
+    def key(self) -> str:
+        return f"dispatch/{self.agent}/{self.assignment.key}"
+
+
+class Forward(Value):
+    """Hand feedback to the author of a pull request."""
+
+    kind: Literal["forward"] = "forward"
+    agent: str
+    issue: int
+    feedback: Feedback
+
+    @property
+    def key(self) -> str:
+        return f"forward/{self.agent}/{self.feedback.key}"
+
+
+class Land(Value):
+    """Merge a pull request, if its head is still this one; then tidy up after it."""
+
+    kind: Literal["land"] = "land"
+    pull: Pull
+    issue: int
+    rounds: int
+
+    @property
+    def key(self) -> str:
+        return f"land/{self.pull.number}/{self.pull.head}"
+
+
+class ClosePull(Value):
+    """Close a pull request that nobody will finish, and say why."""
+
+    kind: Literal["close"] = "close"
+    pull: Pull
+    issue: int
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"close/{self.pull.number}"
+
+
+class Complete(Value):
+    """Take back an assignment that is over, so that the agent is free."""
+
+    kind: Literal["complete"] = "complete"
+    agent: str
+    issue: int
+    assignment_key: str
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"complete/{self.agent}/{self.assignment_key}"
+
+
+class AskHuman(Value):
+    """Put an issue into a human's hands: a label and one comment."""
+
+    kind: Literal["ask"] = "ask"
+    issue: int
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"ask/{self.issue}"
+
+
+class Retire(Value):
+    """Let an agent go that has nothing to do."""
+
+    kind: Literal["retire"] = "retire"
+    agent: str
+    issue: int = 0
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"retire/{self.agent}"
+
+
+Intent = ClaimIssue | RenewClaim | ReleaseClaim | Dispatch | Forward | Land | ClosePull | Complete | AskHuman | Retire

@@ -1,0 +1,117 @@
+"""What the git host holds at a tick, in our own slim models. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from loreli_ray.identity import Side
+from loreli_ray.model.states import Outcome
+from loreli_ray.model.values import Value
+
+
+class Issue(Value):
+    """An open issue. `association` is GitHub's author_association."""
+
+    number: int
+    title: str
+    body: str = ""
+    author: str = ""
+    association: str = "NONE"
+    labels: tuple[str, ...] = ()
+
+
+class Authorship(Value):
+    """Who of the team wrote something: the marker in what the team writes on the git host (SPEC L12)."""
+
+    session: str
+    agent: str
+    provider: str
+    side: Side
+    issue: int
+    generation: int
+
+
+class Review(Value):
+    """A review by the team (`by` set) or by somebody else. `commit` is the head that it saw."""
+
+    id: int
+    outcome: Outcome
+    commit: str
+    body: str = ""
+    author: str = ""
+    by: Authorship | None = None
+
+
+class Pull(Value):
+    """An open pull request. `by` is None for one that the team did not open."""
+
+    number: int
+    title: str
+    body: str = ""
+    author: str = ""
+    head_ref: str
+    head: str
+    base: str
+    labels: tuple[str, ...] = ()
+    mergeable: bool | None = None
+    draft: bool = False
+    by: Authorship | None = None
+    reviews: tuple[Review, ...] = ()
+
+    @property
+    def verdicts(self) -> tuple[Review, ...]:
+        """The other side's reviews that decide something, oldest first: the rounds so far."""
+        return tuple(
+            review for review in self.reviews if review.by is not None and review.outcome is not Outcome.COMMENT
+        )
+
+    @property
+    def verdict(self) -> Review | None:
+        """The last verdict, when it saw exactly the present head; else None."""
+        last = self.verdicts[-1] if self.verdicts else None
+        return last if last is not None and last.commit == self.head else None
+
+
+class Claim(Value):
+    """A lease on an issue. `generation` is the fencing token; `oid` is what compare-and-swap compares.
+
+    A released claim keeps its generation and ends at once (`until` 0), so that the number only ever rises.
+    """
+
+    issue: int
+    session: str
+    agent: str
+    generation: int
+    until: float
+    oid: str
+
+    def held(self, now: float) -> bool:
+        return self.until > now
+
+
+class Snapshot(Value):
+    """The repository at `at`: open issues with our label, open pull requests, claims."""
+
+    repo: str
+    at: float
+    base: str
+    base_head: str
+    issues: tuple[Issue, ...] = ()
+    pulls: tuple[Pull, ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    @cached_property
+    def ours(self) -> tuple[Pull, ...]:
+        """The team's own pull requests (SPEC B10)."""
+        return tuple(pull for pull in self.pulls if pull.by is not None)
+
+    def issue(self, number: int) -> Issue | None:
+        return next((issue for issue in self.issues if issue.number == number), None)
+
+    def claim(self, issue: int) -> Claim | None:
+        return next((claim for claim in self.claims if claim.issue == issue), None)
+
+    def pull_for(self, issue: int) -> Pull | None:
+        """The team's open pull request for an issue: the one of the highest generation."""
+        found = [pull for pull in self.ours if pull.by is not None and pull.by.issue == issue]
+        return max(found, key=lambda pull: (pull.by.generation if pull.by else 0, pull.number), default=None)

@@ -1,0 +1,158 @@
+"""The action role: claims open issues, works on a branch, answers what comes back until it is landed (SPEC L1).
+
+Each function looks at one tick and says what should be so; none remembers anything. A claim of ours without a worker is
+handed out again or given up, whatever interrupted the tick that made it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from loreli_ray.model import (
+    Assignment,
+    Claim,
+    ClaimIssue,
+    ClosePull,
+    Complete,
+    Demand,
+    Dispatch,
+    Feedback,
+    Intent,
+    Issue,
+    Member,
+    Outcome,
+    ReleaseClaim,
+    RenewClaim,
+    Role,
+)
+from loreli_ray.model.branch import branch_name
+from loreli_ray.policy import claims
+from loreli_ray.roles.tick import Tick
+
+
+def keep(tick: Tick) -> Iterator[Intent]:
+    """Looks after the claims that are ours: renewed while their agent has the work, given up when it has not."""
+    workable = {issue.number for issue in tick.workable}
+    for claim in tick.snapshot.claims:
+        if claim.session != tick.session or claim.until == 0:
+            continue
+        member = tick.fleet.get(claim.agent)
+        work = member.assignment if member is not None else None
+        mine = member is not None and member.live and (work is None or work.issue == claim.issue)
+        if not mine or claim.issue not in workable:
+            yield ReleaseClaim(claim=claim)
+        elif claims.due(claim, now=tick.now, claims=tick.config.claims):
+            yield RenewClaim(claim=claim)
+
+
+def finish(tick: Tick) -> Iterator[Intent]:
+    """Takes back assignments that are over: the issue is closed, a human has it, or the claim was lost."""
+    workable = {issue.number for issue in tick.workable}
+    for member in tick.fleet.of(Role.ACTION):
+        work = member.assignment
+        if work is None:
+            continue
+        claim = tick.snapshot.claim(work.issue)
+        mine = claim is not None and _holds(claim, member, tick=tick) and claim.generation == work.generation
+        if tick.snapshot.issue(work.issue) is None:
+            why = "the issue is closed, or no longer the team's"
+        elif work.issue not in workable:
+            why = "a human has the issue now"
+        elif not mine:
+            why = "the claim is no longer ours"
+        else:
+            continue
+        yield Complete(agent=member.name, issue=work.issue, assignment_key=work.key, why=why)
+
+
+def scan(tick: Tick) -> Iterator[Intent]:
+    """Gives work to idle agents: first claims of ours that wait for their agent, then free issues."""
+    idle = list(tick.fleet.idle(Role.ACTION))
+    for issue in tick.workable:
+        claim = tick.snapshot.claim(issue.number)
+        owner = next((member for member in idle if claim is not None and _holds(claim, member, tick=tick)), None)
+        if owner is not None and claim is not None:
+            idle.remove(owner)
+            work = _assignment(issue, agent=owner.name, generation=claim.generation, tick=tick)
+            yield Dispatch(agent=owner.name, assignment=work)
+    for issue in _unclaimed(tick):
+        if not idle:
+            return
+        agent = idle.pop(0)
+        claim = tick.snapshot.claim(issue.number)
+        work = _assignment(issue, agent=agent.name, generation=claims.next_generation(claim), tick=tick)
+        yield ClaimIssue(agent=agent.name, assignment=work, replaces=claim)
+
+
+def supersede(tick: Tick) -> Iterator[Intent]:
+    """Closes the pull requests of an earlier generation once a later one stands for the same issue."""
+    for pull in tick.snapshot.ours:
+        assert pull.by is not None
+        latest = tick.snapshot.pull_for(pull.by.issue)
+        if latest is not None and latest.number != pull.number:
+            why = f"#{latest.number} carries on with this work"
+            yield ClosePull(pull=pull, issue=pull.by.issue, why=why)
+
+
+def demand(tick: Tick) -> Demand:
+    """Issues to be worked on, against the agents that work or could (SPEC S14)."""
+    agents = tick.fleet.of(Role.ACTION)
+    busy = sum(member.assignment is not None for member in agents)
+    workload = busy + len(_unclaimed(tick))
+    free = [member.name for member in agents if member.idle]
+    surplus = free[: max(0, len(agents) - workload)]
+    return Demand(
+        role=Role.ACTION,
+        workload=workload,
+        supply=len(agents),
+        deficit=max(0, workload - len(agents)),
+        surplus=tuple(surplus),
+    )
+
+
+def _unclaimed(tick: Tick) -> list[Issue]:
+    return [issue for issue in tick.workable if _needs_author(issue, tick=tick)]
+
+
+def _needs_author(issue: Issue, *, tick: Tick) -> bool:
+    """Whether an issue is free to take: no lease on it, and no pull request that can do without its author."""
+    claim = tick.snapshot.claim(issue.number)
+    if not claims.free(claim, now=tick.now, claims=tick.config.claims):
+        return False
+    if tick.worker_on(issue.number) is not None:
+        return False
+    pull = tick.snapshot.pull_for(issue.number)
+    if pull is None:
+        return True
+    verdict = pull.verdict
+    if verdict is not None and verdict.outcome is Outcome.REQUEST_CHANGES:
+        return True
+    return pull.mergeable is False
+
+
+def _holds(claim: Claim, member: Member, *, tick: Tick) -> bool:
+    return claim.session == tick.session and claim.agent == member.name and claim.held(tick.now)
+
+
+def _assignment(issue: Issue, *, agent: str, generation: int, tick: Tick) -> Assignment:
+    """The work on an issue; begun at the head of an earlier pull request for it, so that nothing is done twice."""
+    earlier = tick.snapshot.pull_for(issue.number)
+    work = Assignment(
+        role=Role.ACTION,
+        issue=issue.number,
+        title=issue.title,
+        body=issue.body,
+        generation=generation,
+        branch=branch_name(agent=agent, issue=issue.number, title=issue.title),
+        base=tick.snapshot.base,
+        start=tick.snapshot.base_head,
+    )
+    if earlier is None:
+        return work
+    verdict = earlier.verdict
+    text = verdict.body if verdict is not None else "It was not finished."
+    note = Feedback(key=f"takeover-{earlier.number}@{earlier.head}", kind="takeover", text=text)
+    update: dict[str, object] = {"start": earlier.head, "feedback": (note,)}
+    if earlier.by is not None and earlier.by.agent == agent and earlier.by.generation == generation:
+        update |= {"pull": earlier.number, "branch": earlier.head_ref}
+    return work.model_copy(update=update)

@@ -1,0 +1,68 @@
+"""What a role looks at: one moment of the git host and of the team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loreli_ray.config import Config
+from loreli_ray.identity import Sides
+from loreli_ray.model import AgentState, Fleet, Issue, Member, Pull, Role, Snapshot
+from loreli_ray.policy import trusted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """`single` is true when programs of one side only are found, so that a side may review itself (SPEC S15)."""
+
+    session: str
+    snapshot: Snapshot
+    fleet: Fleet
+    config: Config
+    single: bool = False
+
+    @property
+    def now(self) -> float:
+        return self.snapshot.at
+
+    @property
+    def sides(self) -> Sides:
+        return Sides(self.config.sides)
+
+    @property
+    def workable(self) -> tuple[Issue, ...]:
+        """Open issues that a trusted author wrote and that no human holds, oldest first."""
+        held = self.config.hub.human_label
+        found = [i for i in self.snapshot.issues if held not in i.labels and trusted(i, config=self.config)]
+        return tuple(sorted(found, key=lambda issue: issue.number))
+
+    def author_of(self, pull: Pull) -> Member | None:
+        """The author of a pull request, as long as it can still work on it."""
+        member = self.fleet.get(pull.by.agent) if pull.by is not None else None
+        if member is None or not member.able or member.assignment is None or pull.by is None:
+            return None
+        same = member.assignment.issue == pull.by.issue and member.assignment.generation == pull.by.generation
+        return member if same and member.spec.role is Role.ACTION else None
+
+    def worker_on(self, issue: int) -> Member | None:
+        """The live action agent whose assignment is this issue."""
+        for member in self.fleet.of(Role.ACTION):
+            if member.assignment is not None and member.assignment.issue == issue:
+                return member
+        return None
+
+    def reviewer_of(self, pull: Pull) -> Member | None:
+        """The live reviewer that has this pull request at this head."""
+        for member in self.fleet.of(Role.REVIEWER):
+            work = member.assignment
+            if work is not None and (work.pull, work.head) == (pull.number, pull.head):
+                return member
+        return None
+
+    def may_review(self, member: Member, pull: Pull) -> bool:
+        """Cross-provider review: the other side, or anybody else where there is one side only."""
+        if pull.by is None or member.name == pull.by.agent:
+            return False
+        return self.single or member.spec.side is pull.by.side.opposite
+
+    def starting(self, role: Role) -> tuple[Member, ...]:
+        return tuple(m for m in self.fleet.of(role) if m.status.state is AgentState.STARTING)
