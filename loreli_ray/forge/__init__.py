@@ -1,1 +1,12 @@
+"""The embedded git host: issues, pull requests and git on loopback, speaking GitHub's REST API v3.
 
+One folder holds it all: an SQLite file and bare repositories. The git command does the git part.
+"""
+
+from __future__ import annotations
+
+from loreli_ray.forge.app import create_app
+from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.server import ForgeServer
+
+__all__ = ["Forge", "ForgeServer", "create_app"]

@@ -1,0 +1,66 @@
+"""The forge as one ASGI application: REST beneath `/` and `/api/v3` (as GitHub Enterprise has it), git beside it."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from loreli_ray.clock import Clock
+from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.refusal import Refusal, not_found
+from loreli_ray.forge.rest import ROUTES
+from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.reply import refused, respond
+from loreli_ray.forge.smart_http import SmartHttp
+
+RATE_LIMIT = 5000
+
+
+class DateHeader:
+    """The forge's own time on every answer: clients reckon leases by it. It stands in for the server's."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Date"] = formatdate(self._clock.now(), usegmt=True)
+            await send(message)
+
+        await self._app(scope, receive, dated)
+
+
+def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
+    """The application; `rate_limit` is in requests an hour for each token.
+
+    It writes the Date header itself, so its server should not.
+    """
+    app = Starlette(
+        routes=[
+            Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
+            Mount("/api/v3", routes=ROUTES),
+            *ROUTES,
+        ],
+        middleware=[Middleware(DateHeader, clock=forge.clock)],
+        exception_handlers={HTTPException: _unknown},
+    )
+    app.router.redirect_slashes = False
+    app.state.forge = forge
+    app.state.limits = RateLimits(rate_limit, forge.clock)
+    return app
+
+
+async def _unknown(request: Request, error: Exception) -> Response:
+    """No such route, or not with this method: to GitHub it is the same."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return respond(refused(not_found() if status in (404, 405) else Refusal(status, str(error))), request)

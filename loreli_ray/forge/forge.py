@@ -1,0 +1,215 @@
+"""The embedded git host without HTTP: users, repositories, who may do what, and what hangs beneath a repository.
+
+Invariants: one folder holds everything (`forge.db` and `repositories/<owner>/<name>.git`), several processes may use it
+at once; a record without its repository or the other way round never appears.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from loreli_ray.clock import Clock, SystemClock
+from loreli_ray.errors import ForgeError
+from loreli_ray.forge.checks import Checks
+from loreli_ray.forge.issues import DEFAULT_LABELS, Issues
+from loreli_ray.forge.pulls import Pulls
+from loreli_ray.forge.records import Repository, User
+from loreli_ray.forge.repository import GitRepository, place
+from loreli_ray.forge.reviews import Reviews
+from loreli_ray.forge.store import Database, Store
+
+Role = Literal["admin", "write", "read", "none"]
+
+_LOGIN = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")
+_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}(?<!\.git)")
+_SELECT = "SELECT r.*, u.login AS owner FROM repositories r JOIN users u ON u.id = r.owner_id"
+
+
+class Forge:
+    """The core. Make it with `open`; every method may be called from any thread."""
+
+    def __init__(self, store: Store, root: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.issues = Issues(store, clock)
+        self.pulls = Pulls(store, clock, root)
+        self.reviews = Reviews(store, clock, root, self.pulls)
+        self.checks = Checks(store, clock)
+        self._store = store
+        self.root = root
+
+    @classmethod
+    def open(cls, data: Path, *, clock: Clock | None = None) -> Forge:
+        """Makes or opens the folder `data`. Raises `ForgeError` if it can't be made, read, or is of a newer version."""
+        root = data.resolve() / "repositories"
+        try:
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds tokens
+            root.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ForgeError(f"can't be made: {error.strerror}", subject=str(data)) from error
+        return cls(Store.open(data.resolve() / "forge.db"), root, clock or SystemClock())
+
+    def close(self) -> None:
+        self._store.close()
+
+    # Users ---------------------------------------------------------------------------------------------------------
+
+    def add_user(self, login: str) -> str:
+        """Makes the user if there is none, and returns the token. Raises `ForgeError` for what is no login."""
+        with self._store.write() as db:
+            return self._user(db, login).token
+
+    def token(self, login: str) -> str:
+        """Raises `ForgeError` if there is no such user."""
+        user = self.user(login)
+        if not user:
+            raise ForgeError("there is no such user", subject=login)
+        return user.token
+
+    def user(self, login: str) -> User | None:
+        with self._store.read() as db:
+            return db.one(User, "SELECT * FROM users WHERE login = ?", login)
+
+    def user_by_id(self, user_id: int) -> User:
+        with self._store.read() as db:
+            user = db.one(User, "SELECT * FROM users WHERE id = ?", user_id)
+        if not user:
+            raise ForgeError("there is no such user", subject=str(user_id))
+        return user
+
+    def authenticate(self, token: str) -> User | None:
+        """Whose token this is."""
+        with self._store.read() as db:
+            return db.one(User, "SELECT * FROM users WHERE token = ?", token)
+
+    # Repositories --------------------------------------------------------------------------------------------------
+
+    def add_repository(self, full_name: str, *, source: Path | None = None, private: bool = False) -> None:
+        """Makes `owner/name` with the heads and tags of the local repository `source`, or empty; and its owner if new.
+
+        Raises `ForgeError` for a bad name, one that is taken, and a source that is no repository or has no commit.
+        """
+        owner, name = _split(full_name)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as workshop:
+            made = Path(workshop) / f"{name}.git"
+            _, branch = GitRepository.create(made, source=source)
+            now = int(self.clock.now())
+            with self._store.write() as db:
+                if self._find(db, full_name):
+                    raise ForgeError("there is such a repository already", subject=full_name)
+                user = self._user(db, owner)
+                repository_id = db.insert(
+                    "repositories",
+                    owner_id=user.id,
+                    name=name,
+                    private=private,
+                    default_branch=branch,
+                    created_at=now,
+                    pushed_at=now,
+                )
+                for label, color, description in DEFAULT_LABELS:
+                    db.insert(
+                        "labels",
+                        repository_id=repository_id,
+                        name=label,
+                        color=color,
+                        description=description,
+                        is_default=True,
+                    )
+                folder = self.root / user.login
+                folder.mkdir(exist_ok=True)
+                place(made, folder / f"{name}.git")
+
+    def repositories(self) -> list[str]:
+        """Full names, sorted."""
+        with self._store.read() as db:
+            return sorted(repository.full_name for repository in db.all(Repository, _SELECT))
+
+    def repository_path(self, full_name: str) -> Path:
+        """The bare repository. Raises `ForgeError` if there is none."""
+        return self._need(full_name).path(self.root)
+
+    def repository(self, full_name: str) -> Repository | None:
+        with self._store.read() as db:
+            return self._find(db, full_name)
+
+    def git(self, repository: Repository) -> GitRepository:
+        return GitRepository(repository.path(self.root))
+
+    def open_issues(self, repository: Repository) -> int:
+        """How many issues and pull requests are open."""
+        with self._store.read() as db:
+            return db.value("SELECT count(*) FROM issues WHERE repository_id = ? AND state = 'open'", repository.id)
+
+    def pushed(self, repository: Repository) -> None:
+        """To be called after a push: the first one into an empty repository names its default branch."""
+        git = self.git(repository)
+        heads = git.heads()
+        branch = repository.default_branch
+        if heads and branch not in heads:
+            branch = "main" if "main" in heads else next(iter(heads))
+            git.set_head(branch)
+        with self._store.write() as db:
+            db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
+        self.pulls.refresh(repository)
+
+    # Who may do what -----------------------------------------------------------------------------------------------
+
+    def add_collaborator(self, full_name: str, login: str) -> None:
+        """Gives `login` (made if new) write access. Raises `ForgeError` if there is no such repository."""
+        repository = self._need(full_name)
+        with self._store.write() as db:
+            user = self._user(db, login)
+            db.run("INSERT OR IGNORE INTO collaborators VALUES (?, ?)", repository.id, user.id)
+
+    def role(self, user: User | None, repository: Repository) -> Role:
+        """admin: the owner; write: collaborators; read: everybody, of what is public."""
+        if user and user.id == repository.owner_id:
+            return "admin"
+        if user and self._is_collaborator(repository, user):
+            return "write"
+        return "none" if repository.private else "read"
+
+    def create_issue(
+        self, full_name: str, *, author: str, title: str, body: str = "", labels: Iterable[str] = ()
+    ) -> int:
+        """Opens an issue in the name of the user `author` and returns its number."""
+        user = self.user(author)
+        if not user:
+            raise ForgeError("there is no such user", subject=author)
+        return self.issues.create(self._need(full_name), author=user, title=title, body=body, labels=labels).number
+
+    def _is_collaborator(self, repository: Repository, user: User) -> bool:
+        with self._store.read() as db:
+            sql = "SELECT 1 FROM collaborators WHERE repository_id = ? AND user_id = ?"
+            return db.value(sql, repository.id, user.id) is not None
+
+    def _need(self, full_name: str) -> Repository:
+        repository = self.repository(full_name)
+        if not repository:
+            raise ForgeError("there is no such repository", subject=full_name)
+        return repository
+
+    def _find(self, db: Database, full_name: str) -> Repository | None:
+        owner, _, name = full_name.partition("/")
+        return db.one(Repository, f"{_SELECT} WHERE u.login = ? AND r.name = ?", owner, name)
+
+    def _user(self, db: Database, login: str) -> User:
+        user = db.one(User, "SELECT * FROM users WHERE login = ?", login)
+        if user:
+            return user
+        if not _LOGIN.fullmatch(login):
+            raise ForgeError("is no login: letters, digits and single hyphens, at most 39", subject=login)
+        db.insert("users", login=login, token=f"forge_{secrets.token_hex(20)}", created_at=int(self.clock.now()))
+        return self._user(db, login)
+
+
+def _split(full_name: str) -> tuple[str, str]:
+    owner, _, name = full_name.partition("/")
+    if not _LOGIN.fullmatch(owner) or not _NAME.fullmatch(name):
+        raise ForgeError("is no owner/name", subject=full_name)
+    return owner, name

@@ -1,0 +1,152 @@
+"""The rows of the store as values. Field names are column names; times are whole seconds since the epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    id: int
+    login: str
+    token: str
+    created_at: int
+
+    @property
+    def email(self) -> str:
+        """The address in the commits that the forge makes on the user's behalf."""
+        return f"{self.id}+{self.login}@users.noreply.localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    id: int
+    owner_id: int
+    owner: str
+    name: str
+    private: bool
+    default_branch: str
+    created_at: int
+    pushed_at: int
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    def path(self, root: Path) -> Path:
+        """The bare repository beneath `root`."""
+        return root / self.owner / f"{self.name}.git"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    id: int
+    repository_id: int
+    name: str
+    color: str
+    description: str | None
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """A row that is also a pull request has `is_pull` set; both draw their number from one sequence."""
+
+    id: int
+    repository_id: int
+    number: int
+    author_id: int
+    title: str
+    body: str | None
+    state: str
+    state_reason: str | None
+    created_at: int
+    updated_at: int
+    closed_at: int | None
+    closed_by: int | None
+    is_pull: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pull(Issue):
+    """`landing_sha` is the commit of a merge under way: see pulls.py."""
+
+    head_ref: str
+    head_sha: str
+    base_ref: str
+    base_sha: str
+    draft: bool
+    merged_at: int | None
+    merged_by: int | None
+    merge_commit_sha: str | None
+    landing_sha: str | None
+    landing_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    id: int
+    issue_id: int
+    author_id: int
+    body: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    id: int
+    pull_id: int
+    author_id: int
+    state: str
+    body: str
+    commit_id: str
+    submitted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    id: int
+    review_id: int
+    pull_id: int
+    author_id: int
+    body: str
+    commit_id: str
+    path: str
+    line: int
+    side: str
+    position: int
+    diff_hunk: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    id: int
+    repository_id: int
+    sha: str
+    state: str
+    context: str
+    description: str | None
+    target_url: str | None
+    creator_id: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    id: int
+    repository_id: int
+    head_sha: str
+    name: str
+    status: str
+    conclusion: str | None
+    started_at: int | None
+    completed_at: int | None
+    external_id: str | None
+    details_url: str | None
+    title: str | None
+    summary: str | None
+    text: str | None

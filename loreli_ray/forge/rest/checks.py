@@ -1,0 +1,141 @@
+"""Commit statuses and check runs: https://docs.github.com/rest/commits/statuses and /rest/checks/runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from loreli_ray.forge.checks import combined_state
+from loreli_ray.forge.records import CheckRun
+from loreli_ray.forge.refusal import invalid
+from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.gitdata import commit_of
+from loreli_ray.forge.rest.reply import Reply
+from loreli_ray.forge.rest.shapes import Shape
+
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20]+$", max_length=2048)]
+Date = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class NewStatus(Body):
+    state: Literal["error", "failure", "pending", "success"]
+    context: Line = "default"
+    description: Annotated[Text, StringConstraints(max_length=140)] | None = None
+    target_url: Url | None = None
+
+
+class Output(Body):
+    title: Line
+    summary: Text
+    text: Text | None = None
+
+
+class Run(Body):
+    status: Literal["queued", "in_progress", "completed", "waiting", "requested", "pending"] | None = None
+    conclusion: (
+        Literal["action_required", "cancelled", "failure", "neutral", "success", "skipped", "timed_out"] | None
+    ) = None
+    details_url: Url | None = None
+    external_id: Line | None = None
+    started_at: Date | None = None
+    completed_at: Date | None = None
+    output: Output | None = None
+
+
+class RunChange(Run):
+    name: Line | None = None
+
+
+class NewRun(Run):
+    name: Line
+    head_sha: Sha
+
+
+def create_status(call: Call) -> Reply:
+    body, repository = call.parse(NewStatus), call.need_write()
+    status = call.forge.checks.add_status(
+        repository,
+        commit_of(call, "sha"),
+        creator=call.user,
+        state=body.state,
+        context=body.context,
+        description=body.description,
+        target_url=body.target_url,
+    )
+    return Reply(call.shapes.status(repository, status), 201)
+
+
+def combined_status(call: Call) -> Reply:
+    """The last status of every context, and what they come to."""
+    repository, sha = call.repository, commit_of(call, "ref")
+    latest = call.forge.checks.latest(repository, sha)
+    url = f"{call.shapes.repository_api(repository)}/commits/{sha}"
+    page = call.page(latest, lambda status: call.shapes.status(repository, status))
+    shape: Shape = {
+        "state": combined_state(latest),
+        "statuses": page.data,
+        "sha": sha,
+        "total_count": len(latest),
+        "repository": call.shapes.minimal_repository(repository),
+        "commit_url": url,
+        "url": f"{url}/status",
+    }
+    return Reply(shape, headers=page.headers)
+
+
+def list_statuses(call: Call) -> Reply:
+    statuses = call.forge.checks.statuses(call.repository, commit_of(call, "ref"))
+    return call.page(statuses, lambda status: call.shapes.status(call.repository, status))
+
+
+def create_run(call: Call) -> Reply:
+    body, repository = call.parse(NewRun), call.need_write()
+    if call.forge.git(repository).kind(body.head_sha) != "commit":
+        raise invalid("CheckRun", field="head_sha", message=f"No commit found for SHA: {body.head_sha}")
+    run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body))
+    return Reply(call.shapes.check_run(repository, run), 201)
+
+
+def edit_run(call: Call) -> Reply:
+    body, repository = call.parse(RunChange), call.need_write()
+    run = call.forge.checks.edit_run(repository, call.number("id"), columns=_columns(body))
+    return Reply(call.shapes.check_run(repository, run))
+
+
+def get_run(call: Call) -> Reply:
+    run = call.forge.checks.run(call.repository, call.number("id"))
+    return Reply(call.shapes.check_run(call.repository, run))
+
+
+def list_runs(call: Call) -> Reply:
+    """Of every name the latest run, unless `filter=all`."""
+    runs = call.forge.checks.runs(call.repository, commit_of(call, "ref"))
+    if call.choice("filter", "latest", "all") == "latest":
+        newest: dict[str, CheckRun] = {}
+        for run in runs:
+            newest.setdefault(run.name, run)
+        runs = list(newest.values())
+    name, status = call.query("check_name"), call.query("status")
+    runs = [run for run in runs if name in ("", run.name) and status in ("", run.status)]
+    return call.counted_page("check_runs", runs, lambda run: call.shapes.check_run(call.repository, run))
+
+
+def _columns(body: Run) -> dict[str, Any]:
+    """The row's columns that the body sets."""
+    columns = body.model_dump(exclude_none=True, exclude={"output", "head_sha"})
+    for name in ("started_at", "completed_at"):
+        if name in columns:
+            columns[name] = max(0, int(columns[name].timestamp()))
+    return columns | (body.output.model_dump(exclude_none=True) if body.output else {})
+
+
+ROUTES = [
+    route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/status", combined_status),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs),
+    route("POST", "/repos/{owner}/{repo}/check-runs", create_run),
+    route("GET", "/repos/{owner}/{repo}/check-runs/{id:int}", get_run),
+    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:int}", edit_run),
+]

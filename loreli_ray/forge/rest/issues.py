@@ -1,0 +1,258 @@
+"""Issues, comments, labels, assignees: https://docs.github.com/rest/issues."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from loreli_ray.forge.issues import NEW_LABEL_COLOR, Filter
+from loreli_ray.forge.records import Comment, Issue, Label
+from loreli_ray.forge.refusal import forbidden
+from loreli_ray.forge.rest.call import Body, Call, Line, Text, route
+from loreli_ray.forge.rest.reply import Reply
+from loreli_ray.forge.rest.shapes import Shape
+
+LabelName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=50)]
+Logins = Annotated[list[Line], Field(max_length=10)]
+
+
+class NamedLabel(Body):
+    name: LabelName
+
+
+Labels = Annotated[list[LabelName | NamedLabel], Field(max_length=100)]
+
+
+class NewIssue(Body):
+    title: Line
+    body: Text | None = None
+    labels: Labels = Field(default=[])
+    assignees: Logins = Field(default=[])
+    assignee: Line | None = None
+
+
+class IssueChange(Body):
+    title: Line | None = None
+    body: Text | None = None
+    state: Literal["open", "closed"] | None = None
+    state_reason: Literal["completed", "not_planned", "duplicate", "reopened"] | None = None
+    labels: Labels | None = None
+    assignees: Logins | None = None
+
+
+class CommentBody(Body):
+    body: Annotated[Text, StringConstraints(pattern=r"\S")]
+
+
+class LabelList(Body):
+    labels: Labels
+
+
+class NewLabel(Body):
+    name: LabelName
+    color: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{6}$")] = NEW_LABEL_COLOR
+    description: Annotated[Text, StringConstraints(max_length=100)] | None = None
+
+
+class Assignees(Body):
+    assignees: Logins = Field(default=[])
+
+
+def list_issues(call: Call) -> Reply:
+    chosen = Filter(
+        state=call.choice("state", "open", "closed", "all"),
+        labels=tuple(name.strip() for name in call.query("labels").split(",") if name.strip()),
+        creator=call.query("creator"),
+        assignee=call.query("assignee"),
+        since=call.since(),
+        sort=call.choice("sort", "created", "updated", "comments"),
+        direction=call.choice("direction", "desc", "asc"),
+    )
+    call.forge.pulls.refresh(call.repository)
+    return call.page(call.forge.issues.list(call.repository, chosen), lambda issue: _issue(call, issue))
+
+
+def create_issue(call: Call) -> Reply:
+    body = call.parse(NewIssue)
+    names = [*body.assignees, *([body.assignee] if body.assignee else [])]
+    issue = call.forge.issues.create(
+        call.repository,
+        author=call.user,
+        title=body.title,
+        body=body.body,
+        # Who may not label is not refused, GitHub only drops what they ask for.
+        labels=_names(body.labels) if call.may_write else (),
+        assignees=names if call.may_write else (),
+    )
+    return Reply(_issue(call, issue), 201)
+
+
+def get_issue(call: Call) -> Reply:
+    call.forge.pulls.refresh(call.repository)
+    return Reply(_issue(call, call.forge.issues.get(call.repository, call.number())))
+
+
+def edit_issue(call: Call) -> Reply:
+    body = call.parse(IssueChange)
+    issue = call.forge.issues.get(call.repository, call.number())
+    if not call.may_write and (
+        issue.author_id != call.user.id or body.labels is not None or body.assignees is not None
+    ):
+        raise forbidden()
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in body.model_dump(exclude_unset=True).items()
+        if name in ("title", "body", "state", "state_reason") and (value is not None or name == "body")
+    }
+    state = changes.get("state")
+    if issue.is_pull and state:
+        call.forge.pulls.edit(call.repository, issue.number, actor=call.user, changes={"state": state})
+    issue = call.forge.issues.edit(
+        call.repository,
+        issue.number,
+        actor=call.user,
+        changes=changes,
+        labels=None if body.labels is None else _names(body.labels),
+        assignees=body.assignees,
+    )
+    return Reply(_issue(call, issue))
+
+
+def list_comments(call: Call) -> Reply:
+    comments = call.forge.issues.comments(call.repository, number=call.number(), since=call.since())
+    return call.page(comments, lambda found: _comment(call, *found))
+
+
+def list_all_comments(call: Call) -> Reply:
+    comments = call.forge.issues.comments(
+        call.repository,
+        since=call.since(),
+        sort=call.choice("sort", "created", "updated"),
+        direction=call.choice("direction", "asc", "desc"),
+    )
+    return call.page(comments, lambda found: _comment(call, *found))
+
+
+def create_comment(call: Call) -> Reply:
+    body, number = call.parse(CommentBody), call.number()
+    comment = call.forge.issues.add_comment(call.repository, number, author=call.user, body=body.body)
+    return Reply(_comment(call, comment, number), 201)
+
+
+def get_comment(call: Call) -> Reply:
+    return Reply(_comment(call, *call.forge.issues.comment(call.repository, call.number("id"))))
+
+
+def edit_comment(call: Call) -> Reply:
+    body = call.parse(CommentBody)
+    _own_comment(call)
+    comment = call.forge.issues.edit_comment(call.repository, call.number("id"), body=body.body)
+    return Reply(_comment(call, *comment))
+
+
+def delete_comment(call: Call) -> Reply:
+    _own_comment(call)
+    call.forge.issues.delete_comment(call.repository, call.number("id"))
+    return Reply(status=204)
+
+
+def list_labels(call: Call) -> Reply:
+    return call.page(call.forge.issues.labels(call.repository), lambda label: _label(call, label))
+
+
+def create_label(call: Call) -> Reply:
+    body, repository = call.parse(NewLabel), call.need_write()
+    label = call.forge.issues.create_label(
+        repository, name=body.name, color=body.color.lower(), description=body.description
+    )
+    return Reply(_label(call, label), 201)
+
+
+def get_label(call: Call) -> Reply:
+    return Reply(_label(call, call.forge.issues.label(call.repository, call.path("name"))))
+
+
+def list_issue_labels(call: Call) -> Reply:
+    issue = call.forge.issues.get(call.repository, call.number())
+    return call.page(call.forge.issues.labels_of(issue.id), lambda label: _label(call, label))
+
+
+def add_issue_labels(call: Call) -> Reply:
+    names = _names(call.parse(LabelList).labels)
+    return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names))
+
+
+def set_issue_labels(call: Call) -> Reply:
+    names = _names(call.parse(LabelList).labels)
+    return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names))
+
+
+def clear_issue_labels(call: Call) -> Reply:
+    call.forge.issues.set_labels(call.need_write(), call.number(), ())
+    return Reply(status=204)
+
+
+def remove_issue_label(call: Call) -> Reply:
+    return _labels(call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name")))
+
+
+def add_assignees(call: Call) -> Reply:
+    body = call.parse(Assignees)
+    issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees)
+    return Reply(_issue(call, issue), 201)
+
+
+def remove_assignees(call: Call) -> Reply:
+    body = call.parse(Assignees)
+    return Reply(_issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees)))
+
+
+def _own_comment(call: Call) -> None:
+    comment, _ = call.forge.issues.comment(call.repository, call.number("id"))
+    if comment.author_id != call.user.id and not call.may_write:
+        raise forbidden("Must have admin rights to Repository.")
+
+
+def _issue(call: Call, issue: Issue) -> Shape:
+    return call.shapes.issue(call.repository, issue)
+
+
+def _comment(call: Call, comment: Comment, number: int) -> Shape:
+    return call.shapes.comment(call.repository, comment, number)
+
+
+def _label(call: Call, label: Label) -> Shape:
+    return call.shapes.label(call.repository, label)
+
+
+def _labels(call: Call, labels: list[Label]) -> Reply:
+    return Reply([_label(call, label) for label in labels])
+
+
+def _names(labels: list[str | NamedLabel]) -> list[str]:
+    return [label if isinstance(label, str) else label.name for label in labels]
+
+
+ROUTES = [
+    route("GET", "/repos/{owner}/{repo}/issues", list_issues),
+    route("POST", "/repos/{owner}/{repo}/issues", create_issue),
+    route("GET", "/repos/{owner}/{repo}/issues/comments", list_all_comments),
+    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:int}", get_comment),
+    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:int}", edit_comment),
+    route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:int}", delete_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:int}", get_issue),
+    route("PATCH", "/repos/{owner}/{repo}/issues/{number:int}", edit_issue),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", list_comments),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/comments", create_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/labels", list_issue_labels),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/labels", add_issue_labels),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:int}/labels", set_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels", clear_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels/{name:path}", remove_issue_label),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/assignees", add_assignees),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/assignees", remove_assignees),
+    route("GET", "/repos/{owner}/{repo}/labels", list_labels),
+    route("POST", "/repos/{owner}/{repo}/labels", create_label),
+    route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label),
+]

@@ -1,0 +1,225 @@
+"""Pull requests, reviews and review comments: https://docs.github.com/rest/pulls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from loreli_ray.forge import diff
+from loreli_ray.forge.records import Pull
+from loreli_ray.forge.refusal import forbidden, not_found
+from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.reply import Reply
+from loreli_ray.forge.reviews import Remark
+
+MERGED = "Pull Request successfully merged"
+
+
+class NewPull(Body):
+    title: Line
+    head: Line
+    base: Line
+    body: Text | None = None
+    draft: bool = False
+
+
+class PullChange(Body):
+    title: Line | None = None
+    body: Text | None = None
+    state: Literal["open", "closed"] | None = None
+    base: Line | None = None
+
+
+class Merge(Body):
+    merge_method: Literal["merge", "squash", "rebase"] = "merge"
+    sha: Sha | None = None
+    commit_title: Line | None = None
+    commit_message: Text | None = None
+
+
+class BranchUpdate(Body):
+    expected_head_sha: Sha | None = None
+
+
+class NewRemark(Body):
+    path: Line
+    body: Text
+    line: Annotated[int, Field(ge=1, le=2**31)]
+    side: Literal["LEFT", "RIGHT"] = "RIGHT"
+
+
+class NewReview(Body):
+    event: Literal["APPROVE", "REQUEST_CHANGES", "COMMENT"]
+    body: Text | None = None
+    commit_id: Sha | None = None
+    comments: Annotated[list[NewRemark], Field(max_length=300)] = Field(default=[])
+
+
+def list_pulls(call: Call) -> Reply:
+    pulls = call.forge.pulls.list(
+        call.repository,
+        state=call.choice("state", "open", "closed", "all"),
+        head=call.query("head"),
+        base=call.query("base"),
+        sort=call.choice("sort", "created", "updated"),
+        direction=call.choice("direction", "desc", "asc"),
+    )
+    return call.page(pulls, lambda pull: pull_shapes.pull(call.shapes, call.repository, pull))
+
+
+def create_pull(call: Call) -> Reply:
+    body = call.parse(NewPull)
+    pull = call.forge.pulls.create(
+        call.repository,
+        author=call.user,
+        title=body.title,
+        body=body.body,
+        head=body.head,
+        base=body.base,
+        draft=body.draft,
+    )
+    return Reply(pull_shapes.full_pull(call.shapes, call.repository, pull), 201)
+
+
+def get_pull(call: Call) -> Reply:
+    """JSON, or what the Accept header asks for: the plain difference."""
+    pull = _pull(call)
+    if not call.wants("diff"):
+        return Reply(pull_shapes.full_pull(call.shapes, call.repository, pull))
+    base = call.forge.pulls.fork_point(call.repository, pull)
+    text = diff.text(call.forge.git(call.repository), base=base, head=pull.head_sha)
+    return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
+
+
+def edit_pull(call: Call) -> Reply:
+    body = call.parse(PullChange)
+    pull = _pull(call)
+    if not call.may_write and pull.author_id != call.user.id:
+        raise forbidden()
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in body.model_dump(exclude_unset=True).items()
+        if value is not None or name == "body"
+    }
+    pull = call.forge.pulls.edit(call.repository, pull.number, actor=call.user, changes=changes)
+    return Reply(pull_shapes.full_pull(call.shapes, call.repository, pull))
+
+
+def list_files(call: Call) -> Reply:
+    pull = _pull(call)
+    base = call.forge.pulls.fork_point(call.repository, pull)
+    changes = diff.changes(call.forge.git(call.repository), base=base, head=pull.head_sha)
+    return call.page(
+        changes, lambda change: pull_shapes.files(call.shapes, call.repository, [change], pull.head_sha)[0]
+    )
+
+
+def list_commits(call: Call) -> Reply:
+    commits = call.forge.pulls.commits(call.repository, _pull(call))
+    return call.page(commits, lambda commit: pull_shapes.commit(call.shapes, call.repository, commit))
+
+
+def merged(call: Call) -> Reply:
+    if _pull(call).merged_at is None:
+        raise not_found()
+    return Reply(status=204)
+
+
+def merge(call: Call) -> Reply:
+    body, repository = call.parse(Merge), call.need_write()
+    sha = call.forge.pulls.merge(
+        repository,
+        call.number(),
+        actor=call.user,
+        method=body.merge_method,
+        sha=body.sha,
+        title=body.commit_title,
+        message=body.commit_message,
+    )
+    return Reply({"sha": sha, "merged": True, "message": MERGED})
+
+
+def update_branch(call: Call) -> Reply:
+    body, repository = call.parse(BranchUpdate), call.need_write()
+    call.forge.pulls.update_branch(repository, call.number(), actor=call.user, expected=body.expected_head_sha)
+    url = f"{call.shapes.repository_web(repository)}/pull/{call.number()}"
+    return Reply({"message": "Updating pull request branch.", "url": url}, 202)
+
+
+def list_reviews(call: Call) -> Reply:
+    pull = _pull(call)
+    reviews = call.forge.reviews.list(pull)
+    return call.page(reviews, lambda review: pull_shapes.review(call.shapes, call.repository, pull.number, review))
+
+
+def create_review(call: Call) -> Reply:
+    body, number = call.parse(NewReview), call.number()
+    remarks = [Remark(path=one.path, line=one.line, side=one.side, body=one.body) for one in body.comments]
+    review = call.forge.reviews.create(
+        call.repository,
+        number,
+        author=call.user,
+        event=body.event,
+        body=body.body or "",
+        commit_id=body.commit_id,
+        remarks=remarks,
+    )
+    return Reply(pull_shapes.review(call.shapes, call.repository, number, review))
+
+
+def get_review(call: Call) -> Reply:
+    pull = _pull(call)
+    review = call.forge.reviews.get(pull, call.number("id"))
+    return Reply(pull_shapes.review(call.shapes, call.repository, pull.number, review))
+
+
+def list_comments_of_review(call: Call) -> Reply:
+    pull = _pull(call)
+    comments = call.forge.reviews.comments_of(call.forge.reviews.get(pull, call.number("id")))
+    return call.page(
+        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, pull.number, found)
+    )
+
+
+def list_review_comments(call: Call) -> Reply:
+    comments = call.forge.reviews.comments(call.repository, pull=_pull(call), since=call.since())
+    return call.page(
+        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
+    )
+
+
+def list_all_review_comments(call: Call) -> Reply:
+    comments = call.forge.reviews.comments(call.repository, since=call.since())
+    column = call.choice("sort", "created", "updated")
+    comments.sort(
+        key=lambda found: (found[0].created_at if column == "created" else found[0].updated_at, found[0].id),
+        reverse=call.choice("direction", "asc", "desc") == "desc",
+    )
+    return call.page(
+        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
+    )
+
+
+def _pull(call: Call) -> Pull:
+    return call.forge.pulls.get(call.repository, call.number())
+
+
+ROUTES = [
+    route("GET", "/repos/{owner}/{repo}/pulls", list_pulls),
+    route("POST", "/repos/{owner}/{repo}/pulls", create_pull),
+    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_review_comments),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}", get_pull),
+    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", edit_pull),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", list_files),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/commits", list_commits),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merged),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merge),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/update-branch", update_branch),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", list_reviews),
+    route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", create_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}", get_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}/comments", list_comments_of_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", list_review_comments),
+]
