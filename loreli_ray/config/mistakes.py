@@ -85,7 +85,7 @@ def explain(error: ErrorDetails) -> tuple[str, str]:
             return "is not a whole number", "a number such as 4"
         case "bool_type" | "bool_parsing":
             return "is neither true nor false", "true or false"
-        case "string_type":
+        case "string_type" | "string_unicode":
             return "is not text", "text; in quotes where it looks like something else"
         case "tuple_type":
             return "is not a list", "a list such as [one, two]"

@@ -83,7 +83,7 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _home(value: object) -> Path:
+def _home(value: object) -> str:
     right = "an absolute path, or one that begins with ~"
     if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
         raise mistake("is not a path", right=right)
@@ -93,7 +93,7 @@ def _home(value: object) -> Path:
         raise mistake("is in the home folder of nobody", right=right) from error
     if not path.is_absolute():
         raise mistake("is a relative path", right=right)
-    return path
+    return str(path)
 
 
 def _theme(value: object) -> object:
@@ -338,7 +338,7 @@ class Config(Section):
         Annotated[str, _matches(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9_.-]+", right="owner/name")] | None
     ) = Field(default=None, description="The repository to work on, as owner/name.")
     home: Annotated[Path, BeforeValidator(_home)] = Field(
-        default_factory=lambda: _home("~/.loreli"), description="Where sessions, logs and mirrors are kept."
+        default_factory=lambda: Path("~/.loreli").expanduser(), description="Where sessions, logs and mirrors are kept."
     )
     theme: Annotated[str | tuple[str, ...] | None, BeforeValidator(_theme)] = Field(
         default=None, description="The theme of the agents' names, or several to choose from; any if absent."
