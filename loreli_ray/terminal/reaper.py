@@ -57,21 +57,23 @@ def reaper_command(
 
 
 def parents() -> dict[int, int]:
-    """The parent of every process that can be seen, by process id (proc(5), field 4 of stat)."""
+    """The parent of every process that can be seen and is no zombie (proc(5), fields 3 and 4 of stat)."""
     found: dict[int, int] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
                     # The name of the program, in brackets, may hold anything: what counts follows the last bracket.
-                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
             except (FileNotFoundError, ProcessLookupError):
                 continue
+            if state not in (b"Z", b"X"):
+                found[int(name)] = int(parent)
     return found
 
 
 def descendants(pid: int) -> list[int]:
-    """Every process beneath `pid`, parents before their children; zombies are among them."""
+    """Every process beneath `pid`, parents before their children."""
     children: dict[int, list[int]] = {}
     for child, parent in parents().items():
         children.setdefault(parent, []).append(child)

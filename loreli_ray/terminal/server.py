@@ -178,7 +178,11 @@ class TerminalServer:
             return
         with self._exclusive(timeout=grace + _LOCK_TIMEOUT):
             try:
-                end_panes([self._pane(info) for info in self.panes()], grace=grace)
+                panes = [self._pane(info) for info in self.panes()]
+            except TerminalError:
+                panes = []  # a server that hangs is ended together with all beneath it
+            try:
+                end_panes(panes, grace=grace)
             finally:
                 self._end_server()
 

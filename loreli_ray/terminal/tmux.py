@@ -33,9 +33,9 @@ def base_environment() -> dict[str, str]:
 
 
 class TmuxCommand(tmux_cmd):
-    """One run of tmux. Raises `TerminalError` when it can't be run or takes longer than `timeout` seconds."""
+    """One run of tmux (`name`, in messages). Raises `TerminalError` when it fails to run or to end in `timeout` s."""
 
-    def __init__(self, *args: str, stdin: str, timeout: float) -> None:  # pyright: ignore[reportMissingSuperCall]
+    def __init__(self, name: str, *args: str, stdin: str, timeout: float) -> None:  # pyright: ignore[reportMissingSuperCall]
         self.cmd = ["tmux", *args]
         try:
             done = subprocess.run(
@@ -48,7 +48,7 @@ class TmuxCommand(tmux_cmd):
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise TerminalError(f"tmux did not answer within {timeout:g} s", subject=args[-1]) from error
+            raise TerminalError(f"tmux did not answer within {timeout:g} s", subject=f"tmux {name}") from error
         except OSError as error:
             raise TerminalError(f"tmux can't be run: {error.strerror}") from error
         self.returncode = done.returncode
@@ -74,7 +74,7 @@ class Tmux(libtmux.Server):
         """libtmux's way to call tmux, with `stdin` and, unless `start`, without starting a server (-N)."""
         server = ["-u", "-f", os.devnull, "-S", str(self.path)] + ([] if start else ["-N"])
         aim = [] if target is None else ["-t", str(target)]
-        return TmuxCommand(*server, cmd, *aim, *map(str, args), stdin=stdin, timeout=self._timeout)
+        return TmuxCommand(cmd, *server, cmd, *aim, *map(str, args), stdin=stdin, timeout=self._timeout)
 
     def run(self, cmd: str, *args: str, stdin: str = "", start: bool = False) -> list[str]:
         """The lines tmux answered. Raises `PaneGone` when the pane or the server isn't there, else `TerminalError`."""
