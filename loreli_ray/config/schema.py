@@ -48,6 +48,10 @@ MergeMethod = Literal["squash", "merge", "rebase"]
 PromptStyle = Literal["paste", "argument", "file"]
 
 
+# NUL ends an argument, and a lone surrogate (a byte of the environment that is not UTF-8) can't be written as JSON.
+_NEVER = r"\0\ud800-\udfff"
+
+
 def _matches(pattern: str, *, right: str) -> AfterValidator:
     def check(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
@@ -78,14 +82,14 @@ def _url(value: str) -> str:
         usable = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError as error:
         raise mistake(f"is not a URL ({error})", right=right) from error
-    if not usable or url.username is not None or url.query or url.fragment or re.search(r"\s", value):
+    if not usable or url.username is not None or url.query or url.fragment or re.search(rf"[\s{_NEVER}]", value):
         raise mistake("is not the URL of an API", right=right)
     return value.rstrip("/")
 
 
 def _home(value: object) -> str:
     right = "an absolute path, or one that begins with ~"
-    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+    if not isinstance(value, str | Path) or not str(value).strip() or re.search(f"[{_NEVER}]", str(value)):
         raise mistake("is not a path", right=right)
     try:
         path = Path(value).expanduser()
@@ -108,17 +112,17 @@ def _theme(value: object) -> object:
     return value if isinstance(value, str) else names
 
 
-Text = Annotated[str, _matches(r"(?s)(?=.*\S)[^\0]+", right="text that is not blank")]
+Text = Annotated[str, _matches(rf"(?s)(?=.*\S)[^{_NEVER}]+", right="text that is not blank, in UTF-8")]
 Name = Annotated[str, _matches(r"[a-z0-9]+(-[a-z0-9]+)*", right="a name in kebab-case, such as my-agent")]
 Variable = Annotated[str, _matches(r"[A-Za-z_][A-Za-z0-9_]*", right="the name of an environment variable")]
-Argument = Annotated[str, _matches(r"[^\0]*", right="text without NUL characters")]
-Label = Annotated[str, _matches(r"(?=\S)[^,\n\r\0]{1,50}(?<=\S)", right="1 to 50 characters, without commas")]
+Argument = Annotated[str, _matches(rf"[^{_NEVER}]*", right="text in UTF-8 without NUL characters")]
+Label = Annotated[str, _matches(rf"(?=\S)[^,\n\r{_NEVER}]{{1,50}}(?<=\S)", right="1 to 50 characters, without commas")]
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Count = Annotated[Whole, Field(ge=1)]
 Branch = Annotated[
     str,
     _matches(
-        r"(?![-/.])(?!.*(\.\.|//|/\.|@\{|\.lock(/|$)))[^\s~^:?*\[\\\x00-\x20\x7f]+(?<![/.])",
+        rf"(?![-/.])(?!.*(\.\.|//|/\.|@\{{|\.lock(/|$)))[^\s~^:?*\[\\\x01-\x20\x7f{_NEVER}]+(?<![/.])",
         right="the name of a branch (git check-ref-format)",
     ),
 ]
