@@ -83,10 +83,6 @@ class Draft:
             value = Pairs((Pair(part, value),))
         self._put(Config, value, (), Origin(source, line=value.line))
 
-    def note(self, mistake: Mistake) -> None:
-        """Adds a mistake that was found elsewhere to the report."""
-        self._mistakes.append(mistake)
-
     def judge(self) -> Config | list[Mistake]:
         """The configuration, or all that is wrong with it."""
         try:
@@ -102,12 +98,9 @@ class Draft:
         kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if origin.source.environment and _takes_brackets(kind):
             value = _bracketed(value)
-        if not _takes_keys(kind):
-            self._set(value, path, origin)
-            return
-        if isinstance(value, Scalar) and value.value is None:
+        if _takes_keys(kind) and isinstance(value, Scalar) and value.value is None:
             value = Pairs((), value.line)  # a section whose keys are all commented out
-        if not isinstance(value, Pairs):
+        if not (_takes_keys(kind) and isinstance(value, Pairs)):
             self._set(value, path, origin)
             return
         self._mapping(path)
@@ -128,9 +121,8 @@ class Draft:
 
     def _set(self, value: Given, path: tuple[str, ...], origin: Origin) -> None:
         if not path:
-            self.note(origin.mistake(plain(value), wrong="has no keys", right="keys and values"))
+            self._mistakes.append(origin.mistake(plain(value), wrong="has no keys", right="keys and values"))
             return
-        self._origins = {known: old for known, old in self._origins.items() if known[: len(path)] != path}
         self._mapping(path[:-1])[path[-1]] = plain(value)
         self._origins[path] = origin
         for index, item in enumerate(value.items if isinstance(value, Items) else ()):
@@ -155,11 +147,13 @@ class Draft:
             right = f"{source.spell([*origin.parts[:-1], source.style(meant, like=pair.key)])} is nearest"
         else:
             right = "one of " + ", ".join(source.style(key, like=pair.key) for key in keys)
-        self.note(origin.mistake(plain(pair.value), wrong="is not a known key", right=right))
+        self._mistakes.append(origin.mistake(plain(pair.value), wrong="is not a known key", right=right))
 
     def _twice(self, pair: Pair, first: Pair, origin: Origin) -> None:
         where = f"as {first.key} in line {first.line}" if first.line else f"as {first.key}"
-        self.note(origin.mistake(plain(pair.value), wrong=f"is given already, {where}", right="only one of the two"))
+        self._mistakes.append(
+            origin.mistake(plain(pair.value), wrong=f"is given already, {where}", right="only one of the two")
+        )
 
     def _explained(self, error: Any) -> Mistake:
         location: Path = tuple(part for part in error["loc"] if part != "[key]")

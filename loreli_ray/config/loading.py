@@ -41,7 +41,7 @@ def load(
     draft = Draft()
     broken = _add_file(draft, path) if path is not None else None
     settings = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
-    for name in sorted(settings.keys() - NOT_SETTINGS, key=lambda name: (name.count("__"), name)):
+    for name in sorted(settings.keys() - NOT_SETTINGS):  # so a section comes before its keys, which go over it
         parts = name.removeprefix(PREFIX).split("__")
         draft.add(Source("environment", rank=2, environment=True), given(settings[name]), key=parts)
     for key, value in overrides.items():

@@ -58,11 +58,13 @@ def test_the_environment(tmp_path: Path) -> None:
         "LORELI_TIMEOUTS__NUDGE": "false",
         "LORELI_TEST": "[ -f x ] && {make}",
         "LORELI_MODEL": "7",
+        "LORELI_SCALING__MAX_AGENTS": "5",
+        "LORELI_SCALING": "{maxAgents: 4, maxPerTick: 4}",
         "LORELI_TRUST": "{associations: [OWNER]}",
         "LORELI_SIDES__MY_MAKER": "yin",
         "LORELI_BACKENDS__MY_AGENT__COMMAND": '["run", "{prompt}"]',
         "LORELI_BACKENDS__MY_AGENT__PROVIDER": "my-maker",
-        "LORELI_BACKENDS__MY_AGENT__ENV__API_Key": "k",
+        "LORELI_BACKENDS__MY_AGENT__ENV__API_KEY": "k",
         "LORELI_REPO": "",
         "LORELI_TOKEN": "not a setting",
         "PATH": "/bin",
@@ -72,8 +74,9 @@ def test_the_environment(tmp_path: Path) -> None:
     assert (config.timeouts.rapid_death, config.timeouts.nudge) == (2.5, False)
     assert (config.test, config.model, config.repo) == ("[ -f x ] && {make}", "7", None)
     assert config.trust.associations == ("OWNER",)
+    assert (config.scaling.max_agents, config.scaling.max_per_tick) == (5, 4)
     backend = config.backends["my-agent"]
-    assert (backend.command, backend.provider, backend.env) == (("run", "{prompt}"), "my-maker", {"API_Key": "k"})
+    assert (backend.command, backend.provider, backend.env) == (("run", "{prompt}"), "my-maker", {"API_KEY": "k"})
 
 
 @pytest.mark.parametrize(
