@@ -20,8 +20,24 @@ from loreli_ray.errors import ConfigError
 
 FILE_NAMES: Final = ("loreli.yml", "loreli.yaml")
 
-NOT_SETTINGS: Final = frozenset({"LORELI_CONFIG", "LORELI_SESSION", "LORELI_TOKEN"})
-"""Variables of ours that are no settings: where the configuration is, which session is meant, an agent's capability."""
+NOT_SETTINGS: Final = frozenset(
+    f"{PREFIX}{name}"
+    for name in (
+        "AGENT",
+        "CONFIG",
+        "MCP_TOKEN_FILE",
+        "MCP_URL",
+        "PANE",
+        "ROLE",
+        "SESSION",
+        "TOKEN",
+        "WORKSPACE",
+    )
+)
+"""Variables of ours that are no settings: what an agent's program is told of itself, and where things are.
+
+An agent may run our own commands, so they must not be taken for mistakes. Any other unknown `LORELI_*` is one.
+"""
 
 
 def load(

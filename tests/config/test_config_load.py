@@ -66,7 +66,6 @@ def test_the_environment(tmp_path: Path) -> None:
         "LORELI_BACKENDS__MY_AGENT__PROVIDER": "my-maker",
         "LORELI_BACKENDS__MY_AGENT__ENV__API_KEY": "k",
         "LORELI_REPO": "",
-        "LORELI_TOKEN": "not a setting",
         "PATH": "/bin",
     }
     config = load(None, environment=environment)
@@ -99,6 +98,13 @@ def test_a_mistake_in_the_environment_names_the_variable(name: str, value: str, 
         load(None, environment={name: value})
     assert str(raised.value).startswith(f"environment: {name}: {value!r}: ")
     assert expected in str(raised.value)
+
+
+def test_what_an_agent_is_told_of_itself_is_no_setting() -> None:
+    told = ("AGENT", "CONFIG", "MCP_TOKEN_FILE", "MCP_URL", "PANE", "ROLE", "SESSION", "TOKEN", "WORKSPACE")
+    environment = {f"LORELI_{name}": "/some/where" for name in told}
+    assert load(None, environment=environment) == Config()
+    assert not load(None, environment=environment | {"LORELI_WORKSPACE__CLEANUP": "no"}).workspace.cleanup
 
 
 def test_a_key_that_is_missing_is_spelled_as_its_layer_spells() -> None:
