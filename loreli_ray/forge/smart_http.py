@@ -53,9 +53,10 @@ class SmartHttp:
             )
             try:
                 await self._relay(process, send, repository, pushed=service == _WRITE and request.method == "POST")
+            except BaseException:
+                process.kill()
+                raise
             finally:
-                if process.returncode is None:
-                    process.kill()
                 await process.wait()
                 _report(process, errors, repository)
 

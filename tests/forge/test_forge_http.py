@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,7 +38,7 @@ def test_tokens(house: House, owner: httpx.Client) -> None:
             assert nobody.get("/user", headers={"Authorization": header}).json()["login"] == OWNER
         assert nobody.get("/user", auth=("x", token)).json()["login"] == OWNER
         assert nobody.get("/user", auth=(token, "x-oauth-basic")).json()["login"] == OWNER
-        for header in ("Basic !", "Basic /w==", "Digest x", "Bearer", " "):
+        for header in ("Basic !", "Basic /w==", "Digest x", "Bearer"):
             assert nobody.get("/user", headers={"Authorization": header}).status_code == 401
 
 
@@ -76,7 +77,8 @@ def test_pages(owner: httpx.Client) -> None:
     assert middle["last"].endswith("page=3")
     assert links(owner.get(f"{HOME}/issues")) == {}
     assert owner.get(f"{HOME}/issues", params={"page": 10**25, "per_page": "null"}).status_code == 200
-    assert len(owner.get(f"{HOME}/issues", params={"page": "x", "per_page": -5}).json()) == 1
+    assert len(owner.get(f"{HOME}/issues", params={"page": "x", "per_page": -5}).json()) == 5
+    assert len(owner.get(f"{HOME}/issues", params={"page": 0, "per_page": 0}).json()) == 1
     assert owner.get(f"{HOME}/issues", params={"page": 99}).json() == []
 
 
@@ -154,7 +156,7 @@ LEAVES = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
+    | st.floats()
     | TEXTS
     | st.sampled_from(["0" * 40, "APPROVE", "COMMENT", "success", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
 )
@@ -177,7 +179,7 @@ def busy(house: House, owner: httpx.Client) -> httpx.Client:
 
 @given(data=st.data())
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None:
     method, template = data.draw(st.sampled_from(WRITES))
@@ -185,7 +187,7 @@ def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None
     values: dict[str, Any] = {"owner": OWNER, "repo": "garden", "number": data.draw(st.sampled_from([1, 2, 2**64]))}
     values |= {"id": 1, "name": "bug", "ref": "heads/bed", "sha": "bed"}
     path = re.sub(r"{(\w+)(?::\w+)?}", lambda found: str(values[found[1]]), template)
-    answer = busy.request(method, path, json=body)
+    answer = busy.request(method, path, content=json.dumps(body))
     assert answer.status_code < 500, (method, path, body, answer.text)
     if answer.status_code >= 400:
         assert answer.json()["message"]
@@ -202,7 +204,7 @@ ODD = st.text(min_size=1, max_size=12) | st.sampled_from(
 
 @given(template=st.sampled_from(READS), odd=ODD, query=st.dictionaries(st.sampled_from(["sha", "ref", "state"]), ODD))
 @example(template="/repos/{owner}/{repo}/contents/{path:path}", odd="src/a.py/x", query={})
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_path_breaks_a_route(busy: httpx.Client, template: str, odd: str, query: dict[str, str]) -> None:
     values = {"owner": OWNER, "repo": "garden", "number": "2", "id": "1"}
 

@@ -70,9 +70,9 @@ def test_merging(house: House, owner: httpx.Client, method: str) -> None:
     copy.push("bed", "main")
     base = copy.git("rev-parse", "main")
     house.pull(owner, "bed", body="Closes #1, and see #2")
-    assert merge(owner, sha=base).status_code == 409
+    assert merge(owner, 3, sha=base).status_code == 409
     extra = {"commit_title": "Garden", "commit_message": "Fixes #2"} if method == "squash" else {}
-    answer = merge(owner, merge_method=method, sha=head, **extra)
+    answer = merge(owner, 3, merge_method=method, sha=head, **extra)
     assert answer.status_code == 200, answer.text
     sha = answer.json()["sha"]
     copy.git("fetch", "-q")

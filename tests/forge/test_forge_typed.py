@@ -18,7 +18,8 @@ def test_user_repository_and_meta(house: House) -> None:
         assert gh.rest.users.get_authenticated().parsed_data.login == OWNER
         repository = gh.rest.repos.get(O, R).parsed_data
         assert (repository.full_name, repository.default_branch) == (f"{O}/{R}", "main")
-        assert repository.permissions and repository.permissions.push
+        assert repository.permissions
+        assert repository.permissions.push
         assert repository.url == f"{house.server.url}/repos/{O}/{R}"
         permission = gh.rest.repos.get_collaborator_permission_level(O, R, COLLABORATOR).parsed_data
         assert permission.permission == "write"
