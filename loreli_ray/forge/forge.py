@@ -1,7 +1,7 @@
 """The embedded git host without HTTP: users, repositories, who may do what, and what hangs beneath a repository.
 
 Invariants: one folder holds everything (`forge.db` and `repositories/<owner>/<name>.git`), several processes may use it
-at once; a record without its repository or the other way round never appears.
+at once; there is no record without its repository.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Forge:
         """Makes or opens the folder `data`. Raises `ForgeError` if it can't be made, read, or is of a newer version."""
         root = data.resolve() / "repositories"
         try:
-            data.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds tokens
+            data.mkdir(parents=True, exist_ok=True, mode=0o700)
             root.mkdir(exist_ok=True)
         except OSError as error:
             raise ForgeError(f"can't be made: {error.strerror}", subject=str(data)) from error

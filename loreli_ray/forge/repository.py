@@ -28,7 +28,6 @@ SHA = re.compile(r"[0-9a-f]{40}")
 _HEADS = "refs/heads/"
 _COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
 _COMMIT_FIELDS = 10
-_LATEST = 253_402_300_799  # the end of the year 9999
 _CONFIG = {
     "http.receivepack": "true",
     "uploadpack.allowAnySHA1InWant": "true",
@@ -105,6 +104,8 @@ class GitRepository:
 
     def refs(self, prefix: str = "refs/") -> dict[str, str]:
         """Ref name → object id, of every ref that begins with `prefix`, sorted by name."""
+        if not well_formed(prefix):
+            return {}
         folder = prefix[: prefix.rindex("/") + 1]
         out = self.git("for-each-ref", "--format=%(objectname) %(refname)", folder)
         pairs = (line.split(" ", 1) for line in out.split("\n") if line)
@@ -194,7 +195,7 @@ class GitRepository:
         """What lies at `path` in the tree of commit `sha`; the root is a tree."""
         if not path:
             return Entry("040000", "tree", self.commit(sha).tree, 0, "")
-        if "\0" in path:
+        if "\0" in path or {"", ".", ".."} & set(path.split("/")):
             return None
         found = [entry for entry in self._list(sha, ":(literal)" + path) if entry.name == path]
         return found[0] if found else None
@@ -354,5 +355,5 @@ def _commits(out: str) -> list[Commit]:
 
 
 def _seconds(date: str) -> int:
-    """A time that clients can hold: git itself takes years far beyond 9999."""
-    return min(int(date), _LATEST) if date.isdigit() else 0
+    """0 for a time before 1970 and for what is no time at all."""
+    return int(date) if date.isdigit() else 0

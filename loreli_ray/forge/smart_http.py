@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import tempfile
 from asyncio.subprocess import Process
 from typing import IO
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.rest.call import token_of
@@ -93,8 +95,15 @@ class SmartHttp:
         while chunk := await process.stdout.read(_CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if pushed:
-            await run_in_threadpool(self._forge.pushed, repository)
+            await run_in_threadpool(self._follow, repository)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _follow(self, repository: Repository) -> None:
+        """The push itself is done: what can't be followed now is followed at the next read."""
+        try:
+            self._forge.pushed(repository)
+        except (GitError, sqlite3.Error):
+            _log.exception("a push to %s could not be followed", repository.full_name)
 
 
 def _service(request: Request) -> str | None:

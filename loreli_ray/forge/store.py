@@ -81,6 +81,7 @@ class Store:
             # Only the opening is locked: SQLite can't switch to the write-ahead log with a second opener about.
             with path.with_suffix(".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
+                path.touch(mode=0o600)  # it holds tokens, and SQLite gives its log the same mode
                 with closing(store._connect()) as connection:
                     connection.execute("PRAGMA journal_mode = WAL")
                 store._migrate()

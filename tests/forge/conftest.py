@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from forge_kit import COLLABORATOR, OWNER, REPOSITORY, STRANGER, Checkout, House, run_git
 
 from loreli_ray.forge import Forge, ForgeServer
+from tests.forge.forge_kit import COLLABORATOR, OWNER, REPOSITORY, STRANGER, Checkout, House, run_git
 
 
 @pytest.fixture(scope="session")

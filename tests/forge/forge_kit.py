@@ -22,7 +22,7 @@ HOME = f"/repos/{REPOSITORY}"
 
 def run_git(*arguments: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "HOME": str(cwd), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false")
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "core.compression=0")
     return subprocess.run(
         ["git", *who, *arguments], cwd=cwd, env=env, check=check, capture_output=True, text=True, timeout=60
     )

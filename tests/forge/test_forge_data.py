@@ -10,10 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from forge_kit import COLLABORATOR, OWNER, REPOSITORY, Checkout, run_git
 
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge import Forge, ForgeServer
+from tests.forge.forge_kit import COLLABORATOR, OWNER, REPOSITORY, Checkout, run_git
 
 
 def test_two_forges_share_one_folder(forge: Forge, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from forge_kit import HOME, OWNER, Checkout, House, run_git
+
+from tests.forge.forge_kit import HOME, OWNER, Checkout, House, run_git
 
 CLAIM = "refs/loreli/claims/7"
 

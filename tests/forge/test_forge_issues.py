@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from forge_kit import COLLABORATOR, HOME, STRANGER, House
+
+from tests.forge.forge_kit import COLLABORATOR, HOME, STRANGER, House
 
 
 def make(client: httpx.Client, title: str, **fields: object) -> dict[str, object]:

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from forge_kit import HOME, REPOSITORY, Checkout, House
+
+from tests.forge.forge_kit import HOME, REPOSITORY, Checkout, House
 
 
 def get(client: httpx.Client, number: int = 1) -> dict[str, object]:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from forge_kit import COLLABORATOR, OWNER, House
 from githubkit.exception import RequestFailed
+
+from tests.forge.forge_kit import COLLABORATOR, OWNER, House
 
 O, R = OWNER, "garden"  # noqa: E741
 

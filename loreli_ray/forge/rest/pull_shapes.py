@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from urllib.parse import quote
 
 from loreli_ray.forge import diff
 from loreli_ray.forge.diff import FileChange
@@ -145,7 +146,7 @@ def ref(shapes: Shapes, repository: Repository, name: str, sha: str, kind: str) 
     return {
         "ref": name,
         "node_id": node_id("Ref", f"{repository.id}:{name}"),
-        "url": f"{git}/{name}",
+        "url": f"{git}/{quote(name)}",
         "object": {"type": kind, "sha": sha, "url": f"{git}/{kind}s/{sha}"},
     }
 
@@ -219,11 +220,11 @@ def branch(shapes: Shapes, repository: Repository, name: str, sha: str) -> Shape
 
 
 def full_branch(shapes: Shapes, repository: Repository, name: str, tip: Commit) -> Shape:
-    url = f"{shapes.repository_api(repository)}/branches/{name}"
+    url = f"{shapes.repository_api(repository)}/branches/{quote(name)}"
     return {
         "name": name,
         "commit": commit(shapes, repository, tip),
-        "_links": {"self": url, "html": f"{shapes.repository_web(repository)}/tree/{name}"},
+        "_links": {"self": url, "html": f"{shapes.repository_web(repository)}/tree/{quote(name)}"},
         "protected": False,
         "protection": {"enabled": False},
         "protection_url": f"{url}/protection",
@@ -232,10 +233,10 @@ def full_branch(shapes: Shapes, repository: Repository, name: str, tip: Commit) 
 
 def entry(shapes: Shapes, repository: Repository, path: str, ref_name: str, entry: Entry) -> Shape:
     """A file or folder without its content."""
-    url = f"{shapes.repository_api(repository)}/contents/{path}?ref={ref_name}"
+    url = f"{shapes.repository_api(repository)}/contents/{quote(path)}?ref={quote(ref_name)}"
     kind = {"tree": "dir", "commit": "submodule"}.get(entry.kind, "symlink" if entry.mode == "120000" else "file")
     git_url = f"{shapes.repository_api(repository)}/git/{entry.kind}s/{entry.sha}"
-    html = f"{shapes.repository_web(repository)}/{entry.kind}/{ref_name}/{path}"
+    html = f"{shapes.repository_web(repository)}/{entry.kind}/{quote(ref_name)}/{quote(path)}"
     return {
         "type": kind,
         "size": entry.size,
@@ -292,7 +293,7 @@ def _author(shapes: Shapes, who: Signature) -> Shape | None:
 
 
 def _file(shapes: Shapes, repository: Repository, change: FileChange, sha: str) -> Shape:
-    api, web = shapes.repository_api(repository), shapes.repository_web(repository)
+    api, web, path = shapes.repository_api(repository), shapes.repository_web(repository), quote(change.path)
     shape: Shape = {
         "sha": change.sha,
         "filename": change.path,
@@ -300,9 +301,9 @@ def _file(shapes: Shapes, repository: Repository, change: FileChange, sha: str) 
         "additions": change.additions,
         "deletions": change.deletions,
         "changes": change.additions + change.deletions,
-        "blob_url": f"{web}/blob/{sha}/{change.path}",
-        "raw_url": f"{web}/raw/{sha}/{change.path}",
-        "contents_url": f"{api}/contents/{change.path}?ref={sha}",
+        "blob_url": f"{web}/blob/{sha}/{path}",
+        "raw_url": f"{web}/raw/{sha}/{path}",
+        "contents_url": f"{api}/contents/{path}?ref={sha}",
     }
     if change.patch:
         shape["patch"] = change.patch

@@ -35,7 +35,7 @@ class PullChange(Body):
 class Merge(Body):
     merge_method: Literal["merge", "squash", "rebase"] = "merge"
     sha: Sha | None = None
-    commit_title: Line | None = None
+    commit_title: Text | None = None
     commit_message: Text | None = None
 
 

@@ -10,12 +10,15 @@ import base64
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import CheckRun, Comment, CommitStatus, Issue, Label, Pull, Repository, User
 
 Shape = dict[str, Any]
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_LATEST = 253_402_300_799
 _USER_URLS = {
     "followers_url": "followers",
     "following_url": "following{/other_user}",
@@ -68,8 +71,11 @@ _REPOSITORY_URLS = {
 
 
 def time(seconds: int | None) -> str | None:
-    """`2026-01-31T12:00:00Z`: whole seconds, as GitHub writes them and strict clients expect them."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """`2026-01-31T12:00:00Z`: whole seconds, as GitHub writes them and strict clients expect them.
+
+    git takes times far beyond the year 9999, where clients' calendars end; they are shown as that end.
+    """
+    return None if seconds is None else datetime.fromtimestamp(min(seconds, _LATEST), UTC).strftime(_TIME)
 
 
 def node_id(kind: str, key: object) -> str:
@@ -194,7 +200,7 @@ class Shapes:
         return {
             "id": label.id,
             "node_id": node_id("Label", label.id),
-            "url": f"{self.repository_api(repository)}/labels/{label.name}",
+            "url": f"{self.repository_api(repository)}/labels/{quote(label.name)}",
             "name": label.name,
             "description": label.description,
             "color": label.color,
