@@ -1,1 +1,1 @@
-
+"""The demo: a sample repository, and a scripted agent that works on it. Imports nothing by itself."""

@@ -238,8 +238,10 @@ class Hub:
                 return
         await self._author.write("POST", self._url("issues", number, "comments"), {"body": body})
 
-    async def add_labels(self, number: int, *labels: str) -> None:
-        await self._author.write("POST", self._url("issues", number, "labels"), {"labels": list(labels)})
+    async def hold(self, number: int, *, why: str) -> None:
+        """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
+        await self.comment(number, key="hold", text=why)
+        await self._author.write("POST", self._url("issues", number, "labels"), {"labels": [self._config.human_label]})
 
     # ── inside ──
 

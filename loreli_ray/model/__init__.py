@@ -8,6 +8,7 @@ from loreli_ray.model.agent import (
     Feedback,
     Fleet,
     Member,
+    Observation,
     Record,
     Status,
 )
@@ -35,7 +36,7 @@ __all__ = [
     "ABLE", "GONE", "PATIENT",
     "Action", "AgentSpec", "AgentState", "AskHuman", "Assignment", "Authorship", "Cause", "Claim", "ClaimIssue",
     "ClosePull", "Complete", "Demand", "Dispatch", "Event", "EventKind", "Exit", "Facts", "Feedback", "Fleet",
-    "Forward", "Intent", "Issue", "Land", "Landed", "Member", "NodeView", "Outcome", "Placement", "Program", "Pull",
+    "Forward", "Intent", "Issue", "Land", "Landed", "Member", "NodeView", "Observation", "Outcome", "Placement", "Program", "Pull",
     "Record", "ReleaseClaim", "RenewClaim", "Retire", "Review", "Role", "ScalePlan", "Snapshot", "Stage", "Status",
     "Step", "Value", "Verdict",
 ]  # fmt: skip

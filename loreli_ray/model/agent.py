@@ -169,3 +169,12 @@ class Fleet(Value):
 
     def get(self, name: str) -> Member | None:
         return next((member for member in self.members if member.name == name), None)
+
+
+class Observation(Value):
+    """What a node saw of one pane: a Node sends those of all its agents in one message."""
+
+    name: str
+    incarnation: int
+    motion_at: float | None = None
+    exit: Exit | None = None

@@ -1,0 +1,98 @@
+"""The mirror and the clones of one node, for its actor: the workspace room in threads, with the hub's credential.
+
+The credential is asked for when it is needed and kept nowhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from loreli_ray.actors.calls import Peer
+from loreli_ray.errors import ToolRefused, WorkspaceError
+from loreli_ray.git import GitCredential
+from loreli_ray.hub import Remote
+from loreli_ray.model import AgentSpec, Assignment, Role
+from loreli_ray.workspace import Identity, Mirror, Workspace
+
+
+class Checkouts:
+    """The repository on one node: `mirror.git`, and a clone for each agent, under `folder`."""
+
+    def __init__(self, folder: Path, *, hub: Peer) -> None:
+        self._folder = folder
+        self._hub = hub
+
+    def path(self, agent: str) -> Path:
+        return self._folder / "agents" / agent / "workspace"
+
+    async def sync(self) -> Mirror:
+        """The mirror, brought up to date."""
+        mirror, credential = await self._mirror()
+        await asyncio.to_thread(mirror.sync, credential)
+        return mirror
+
+    async def prepare(self, spec: AgentSpec) -> Path:
+        """A clone for a new agent, at the head of the base branch; one that an earlier actor made is kept."""
+        path = self.path(spec.name)
+        if path.exists():
+            return path
+        mirror = await self.sync()
+        base: str = await self._hub.call("base_branch")
+        identity = Identity(name=spec.name, email=f"{spec.name}@loreli.invalid")
+        await asyncio.to_thread(
+            Workspace.create, mirror, path=path, branch=f"{spec.name}/idle", start=base, identity=identity
+        )
+        return path
+
+    async def stage(self, spec: AgentSpec, assignment: Assignment) -> None:
+        """Clears the agent's clone for its assignment: a branch of its own, or a reviewed head."""
+        await self.sync()
+        workspace = await asyncio.to_thread(Workspace, self.path(spec.name))
+        if assignment.role is Role.REVIEWER:
+            await asyncio.to_thread(workspace.checkout_detached, assignment.start)
+        else:
+            await asyncio.to_thread(workspace.begin, assignment.branch, assignment.start)
+
+    async def head(self, agent: str) -> str | None:
+        """The commit that the agent's clone has checked out."""
+        workspace = await asyncio.to_thread(Workspace, self.path(agent))
+        return await asyncio.to_thread(workspace.head)
+
+    async def push(self, agent: str, *, branch: str) -> str:
+        """Pushes the agent's branch from the mirror; its commit. `ToolRefused` says what the agent can do about it."""
+        mirror = await self.sync()
+        _, credential = await self._mirror()
+        try:
+            return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential)
+        except WorkspaceError as error:
+            raise ToolRefused(str(error), subject=agent) from error
+
+    async def rescue(self, spec: AgentSpec, issue: int) -> str | None:
+        """Pushes what is in the agent's clone and nowhere else to a branch of its own; None when there is nothing."""
+        path = self.path(spec.name)
+        if not path.exists():
+            return None
+        mirror, credential = await self._mirror()
+        name = f"{issue}-{spec.incarnation}"
+        return await asyncio.to_thread(mirror.rescue, clone=path, agent=spec.name, ref_name=name, credential=credential)
+
+    async def remove(self, agent: str) -> None:
+        """Removes the agent's clone; nothing happens when there is none."""
+        path = self.path(agent)
+        if path.exists():
+            workspace = await asyncio.to_thread(Workspace, path)
+            await asyncio.to_thread(workspace.remove)
+
+    async def _mirror(self) -> tuple[Mirror, GitCredential]:
+        remote: Remote = await self._hub.call("push_remote")
+        return Mirror(self._folder / "mirror.git", remote=remote.url), remote.credential
+
+
+def _push(mirror: Mirror, clone: Path, branch: str, credential: GitCredential) -> str:
+    """What the remote has there now is what the push expects: the claim, not the branch, decides whose it is."""
+    try:
+        expected = mirror.head(branch)
+    except WorkspaceError:
+        expected = None
+    return mirror.push(clone=clone, branch=branch, expected=expected, credential=credential)

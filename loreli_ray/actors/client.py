@@ -1,0 +1,70 @@
+"""The client of a session's HTTP API, with the standard library alone: it starts in no time and joins nothing."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from loreli_ray.errors import SessionError
+
+_TIMEOUT = 30.0
+
+
+class SessionClient:
+    """Requests to one session. Every method raises `SessionError` with the session's own words when it fails."""
+
+    def __init__(self, *, url: str, token: str, session: str) -> None:
+        self._url = url
+        self._token = token
+        self._session = session
+        self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+    @classmethod
+    def of(cls, folder: Path) -> SessionClient:
+        """The client of the session whose folder this is."""
+        try:
+            endpoint = json.loads((folder / "endpoint.json").read_text())
+        except (OSError, ValueError) as error:
+            raise SessionError("it is not running: `loreli-ray up` starts it", subject=folder.name) from error
+        return cls(url=endpoint["url"], token=endpoint["token"], session=folder.name)
+
+    def status(self) -> dict[str, Any]:
+        return self._ask("/status")
+
+    def events(self, *, after: int = 0, agent: str = "", limit: int = 1000) -> list[dict[str, Any]]:
+        """Those with a number above `after`, oldest first."""
+        return self._ask("/events?" + urllib.parse.urlencode({"after": after, "agent": agent, "limit": limit}))
+
+    def screen(self, agent: str, *, lines: int) -> str:
+        return str(self._ask(f"/agents/{urllib.parse.quote(agent)}/screen?lines={lines}")["screen"])
+
+    def attach_command(self, agent: str) -> list[str]:
+        return [str(word) for word in self._ask(f"/agents/{urllib.parse.quote(agent)}/attach")["command"]]
+
+    def send(self, agent: str, text: str) -> None:
+        self._ask(f"/agents/{urllib.parse.quote(agent)}/send", body=text.encode())
+
+    def stop(self, agent: str) -> None:
+        self._ask(f"/agents/{urllib.parse.quote(agent)}/stop", body=b"")
+
+    def kill(self, agent: str) -> None:
+        self._ask(f"/agents/{urllib.parse.quote(agent)}/kill", body=b"")
+
+    def _ask(self, path: str, *, body: bytes | None = None) -> Any:
+        request = urllib.request.Request(self._url + path, data=body)
+        request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            with self._open(request, timeout=_TIMEOUT) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            try:
+                said = str(json.load(error)["error"])
+            except (ValueError, KeyError):
+                said = f"HTTP {error.code}"
+            raise SessionError(said, subject=self._session) from error
+        except (OSError, ValueError) as error:
+            raise SessionError(f"it does not answer ({error})", subject=self._session) from error

@@ -1,0 +1,116 @@
+"""Carrying out intents, one method for each kind. Each is safe to do again: the next tick may ask for it once more."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from loreli_ray.actors.calls import Peer
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.model import (
+    AskHuman,
+    Cause,
+    Claim,
+    ClaimIssue,
+    ClosePull,
+    Complete,
+    Dispatch,
+    Event,
+    EventKind,
+    Forward,
+    Intent,
+    Land,
+    Landed,
+    ReleaseClaim,
+    RenewClaim,
+    Retire,
+    Review,
+)
+
+
+class Deeds:
+    """What the reactor does through the hub and the supervisor."""
+
+    def __init__(self, settings: SessionSettings, *, hub: Peer, supervisor: Peer) -> None:
+        self._config = settings.config
+        self._clock = settings.clock()
+        self._hub = hub
+        self._supervisor = supervisor
+
+    async def do(self, intent: Intent) -> None:
+        """Raises what the hub or the supervisor raises; `Conflict` when somebody else was faster."""
+        match intent:
+            case ClaimIssue():
+                await self._claim(intent)
+            case RenewClaim():
+                await self._hub.call("renew_claim", intent.claim, ttl=self._config.claims.ttl)
+            case ReleaseClaim():
+                await self._hub.call("release_claim", intent.claim)
+                await self._say(EventKind.RELEASED, "its claim is free again", intent.claim.agent, intent.issue)
+            case Dispatch():
+                await self._assign(intent)
+            case Forward():
+                await self._supervisor.call("forward", intent.agent, intent.feedback)
+            case Land():
+                await self._land(intent)
+            case ClosePull():
+                await self._hub.call("close_pull", intent.pull.number, why=intent.why)
+                await self._hub.call("delete_branch", intent.pull.head_ref)
+            case Complete():
+                await self._supervisor.call("complete", intent.agent, intent.assignment_key, intent.why)
+            case AskHuman():
+                await self._hub.call("hold", intent.issue, why=f"A human is needed: {intent.why}.")
+                await self._say(EventKind.QUESTION, intent.why, "", intent.issue)
+            case Retire():
+                await self._supervisor.call("stop", intent.agent, Cause.SHUTDOWN, intent.why)
+            case _:
+                assert_never(intent)
+
+    async def _claim(self, intent: ClaimIssue) -> None:
+        claim: Claim = await self._hub.call(
+            "take_claim",
+            intent.issue,
+            agent=intent.agent,
+            generation=intent.assignment.generation,
+            ttl=self._config.claims.ttl,
+            replaces=intent.replaces,
+        )
+        await self._say(EventKind.CLAIMED, f"generation {claim.generation}", intent.agent, intent.issue)
+        await self._assign(intent)
+
+    async def _assign(self, intent: ClaimIssue | Dispatch) -> None:
+        start = self._config.timeouts.start
+        await self._supervisor.call("assign", intent.agent, intent.assignment, deadline=start)
+
+    async def _land(self, intent: Land) -> None:
+        pull = intent.pull
+        verdict = pull.verdict
+        if pull.by is None or verdict is None or verdict.by is None:
+            return
+        title = f"{pull.title} (#{pull.number})"
+        message = f"Closes #{intent.issue}\n\nWritten by {pull.by.agent}, reviewed by {verdict.by.agent}."
+        commit: str = await self._hub.call("merge", pull, title=title, message=message)
+        await self._supervisor.call("landed", _landed(intent, verdict, commit=commit))
+        await self._hub.call("delete_branch", pull.head_ref)
+        if await self._hub.call("issue_open", intent.issue):
+            await self._hub.call("close_issue", intent.issue)
+        await self._hub.call("remove_claim", intent.issue)
+
+    async def _say(self, kind: EventKind, text: str, agent: str, issue: int) -> None:
+        event = Event(kind=kind, at=self._clock.now(), agent=agent, issue=issue, text=text)
+        await self._supervisor.call("report", event)
+
+
+def _landed(intent: Land, verdict: Review, *, commit: str) -> Landed:
+    author, reviewer = intent.pull.by, verdict.by
+    assert author is not None
+    assert reviewer is not None
+    return Landed(
+        issue=intent.issue,
+        title=intent.pull.title,
+        pull=intent.pull.number,
+        author=Landed.Who(name=author.agent, provider=author.provider, side=author.side),
+        reviewer=Landed.Who(name=reviewer.agent, provider=reviewer.provider, side=reviewer.side),
+        rounds=intent.rounds,
+        commit=commit,
+        seconds=0.0,
+    )

@@ -1,0 +1,52 @@
+"""The Hub actor: the only one who talks to the git host, for the whole cluster (DESIGN section 4).
+
+It is the hub itself with a mailbox. The token is read from the session's 0600 file, so that no constructor argument,
+which Ray would keep, ever holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from loreli_ray.actors.edge import Edge
+from loreli_ray.actors.settings import SessionSettings, read_credentials
+from loreli_ray.hub import Budget, Hub
+from loreli_ray.observe import Metrics, logger
+
+
+class HubActor(Hub):
+    """One per repository. Until the git host has answered once, every method raises `HubError`."""
+
+    async def __init__(self, settings: SessionSettings) -> None:  # pyright: ignore[reportGeneralTypeIssues]
+        super().__init__(
+            settings.repo,
+            config=settings.config.hub,
+            credentials=read_credentials(settings.credentials),
+            session=settings.id,
+            home=settings.folder,
+            clock=settings.clock(),
+        )
+        log = logger("hub", folder=settings.logs, session=settings.id)
+        self._edge = Edge("hub", log=log, metrics=Metrics())
+        self._retry = settings.clock()
+        self._opening = asyncio.get_running_loop().create_task(self._open_at_last())
+
+    async def ready(self) -> str:
+        """The repository, once the git host has answered."""
+        await asyncio.shield(self._opening)
+        return self.repo
+
+    async def base_branch(self) -> str:
+        return self.base
+
+    async def used(self) -> Budget:
+        return self.budget
+
+    async def _open_at_last(self) -> None:
+        opened = False
+        while not opened:
+            with self._edge.guard("the git host can't be opened"):
+                await self.open()
+                opened = True
+            if not opened:
+                await self._retry.sleep(2.0)

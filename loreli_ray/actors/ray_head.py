@@ -1,0 +1,121 @@
+"""A Ray of our own on this machine: one head node on loopback, under the same sub-reaper as the agents' programs.
+
+Ending the reaper ends every process of it and nothing else: `ray stop` would end everybody's. Its settings are what was
+measured to matter (prestarted and preloaded workers, no niceness, no OOM score, token authentication).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from loreli_ray.actors.settings import write_private
+from loreli_ray.errors import SessionError
+from loreli_ray.model import Value
+from loreli_ray.terminal import alive, reaper_command, start_time
+
+_ADDRESS = "127.0.0.2"  # loopback, but not a name for it that Ray replaces by the machine's outer address
+_OBJECT_STORE = 100 * 2**20
+_START_TIMEOUT = 60.0
+_GRACE = 4.0
+
+
+class RayHead(Value):
+    """A running head: its address, its token file, and the process that ends it."""
+
+    address: str
+    token_file: Path
+    folder: Path
+    pid: int
+    started: int
+
+    @property
+    def running(self) -> bool:
+        return alive(self.pid, self.started)
+
+    def stop(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Ends every process of this Ray and removes its folder."""
+        if self.running:
+            os.kill(self.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE + 10
+        while self.running and time.monotonic() < deadline:
+            sleep(0.05)
+        if self.running:
+            raise SessionError(f"process {self.pid} does not end", subject="ray")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] = time.sleep) -> RayHead:
+    """Starts a head whose files lie in `folder` (short: sockets lie in it), with room for `slots` agents.
+
+    Raises `SessionError` with Ray's own words when it does not come up.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    token_file = folder / "token"
+    write_private(token_file, secrets.token_hex(32))
+    output = folder / "ray.log"
+    with output.open("w") as log:
+        process = subprocess.Popen(
+            reaper_command(_command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE),
+            env=_environment(token_file),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    address_file = folder / "r" / "ray_current_cluster"
+    deadline = time.monotonic() + _START_TIMEOUT
+    while not (address_file.exists() and address_file.read_text().strip()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.terminate()
+            process.wait()
+            tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
+            raise SessionError(f"did not start:\n{tail}", subject="ray")
+        sleep(0.05)
+    return RayHead(
+        address=address_file.read_text().strip(),
+        token_file=token_file,
+        folder=folder,
+        pid=process.pid,
+        started=start_time(process.pid) or 0,
+    )
+
+
+def _command(folder: Path, *, slots: int) -> list[str]:
+    return [
+        str(Path(sys.executable).with_name("ray")),
+        "start",
+        "--head",
+        "--block",
+        "--port=0",
+        f"--node-ip-address={_ADDRESS}",
+        f"--temp-dir={folder / 'r'}",
+        "--include-dashboard=false",
+        "--num-cpus=8",
+        f"--object-store-memory={_OBJECT_STORE}",
+        f"--resources={json.dumps({'loreli_slot': slots})}",
+        "--disable-usage-stats",
+    ]
+
+
+def _environment(token_file: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "GITHUB_"))}
+    return inherited | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+        "RAY_worker_oom_score_adjustment": "0",
+        "RAY_worker_maximum_startup_concurrency": "8",
+        "RAY_enable_worker_prestart": "1",
+        "RAY_preload_python_modules": "loreli_ray.actors.preload",
+        "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
+    }

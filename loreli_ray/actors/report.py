@@ -1,0 +1,89 @@
+"""The session as JSON: what `status` prints, the demo draws and the API serves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.hub import Budget
+from loreli_ray.model import Event, NodeView, Record, Value
+from loreli_ray.policy import derive
+
+
+class BoardRow(Value):
+    """An open issue at the reactor's last tick."""
+
+    issue: int
+    title: str
+    stage: str
+    agent: str = ""
+    pull: int | None = None
+    rounds: int = 0
+
+
+class Board(Value):
+    """What the reactor saw at its last tick (`at`, None before the first), and why some demand has to wait."""
+
+    at: float | None = None
+    rows: tuple[BoardRow, ...] = ()
+    pulls: int = 0
+    refusals: tuple[str, ...] = ()
+    budget: Budget | None = None
+
+
+def status_report(
+    *,
+    settings: SessionSettings,
+    records: Iterable[Record],
+    nodes: Sequence[NodeView],
+    board: Board,
+    degraded: Collection[tuple[str, str]],
+    landed: Iterable[Event],
+    recent: Iterable[Event],
+    now: float,
+) -> dict[str, Any]:
+    """The whole session. Ages are in seconds, times since the epoch."""
+    return {
+        "session": settings.id,
+        "repo": settings.repo,
+        "now": now,
+        "tick": {"age": None if board.at is None else round(now - board.at, 1), "waiting": list(board.refusals)},
+        "agents": [_agent(record, now=now) for record in records],
+        "issues": [row.model_dump(mode="json") for row in board.rows],
+        "open_pulls": board.pulls,
+        "landed": [event.data for event in landed],
+        "nodes": [
+            {
+                "id": node.id,
+                "host": node.host,
+                "free_slots": node.slots,
+                "backends": [program.backend for program in node.programs],
+                "degraded": sorted(backend for where, backend in degraded if where == node.id),
+            }
+            for node in nodes
+        ],
+        "budget": None if board.budget is None else board.budget.model_dump(mode="json"),
+        "events": [event.model_dump(mode="json") for event in recent],
+    }
+
+
+def _agent(record: Record, *, now: float) -> dict[str, Any]:
+    status, work, spec = derive(record), record.assignment, record.spec
+    return {
+        "name": spec.name,
+        "incarnation": spec.incarnation,
+        "role": spec.role.value,
+        "provider": spec.provider,
+        "side": spec.side.value,
+        "backend": spec.backend,
+        "node": spec.node,
+        "state": status.state.value,
+        "source": status.source,
+        "age": round(now - status.since, 1),
+        "detail": status.detail,
+        "doing": record.facts.doing,
+        "issue": None if work is None else work.issue,
+        "pull": None if work is None else work.pull,
+        "round": None if work is None else work.round,
+    }

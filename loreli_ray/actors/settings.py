@@ -1,0 +1,68 @@
+"""What every actor of a session is told when it is made. It travels in the constructor, never in the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from loreli_ray.clock import Clock, SystemClock
+from loreli_ray.config import Config
+from loreli_ray.hub import Credentials
+from loreli_ray.model import Value
+
+
+class SessionSettings(Value):
+    """One session. `folder` is its durable home; `runtime` its place for sockets, short because they must be."""
+
+    id: str
+    repo: str
+    config: Config
+    folder: Path
+    runtime: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "ledger.db"
+
+    @property
+    def endpoint(self) -> Path:
+        """Where the session's HTTP API is, and its token."""
+        return self.folder / "endpoint.json"
+
+    @property
+    def credentials(self) -> Path:
+        return self.folder / "credentials.json"
+
+    def node_folder(self, node: str) -> Path:
+        return self.folder / "nodes" / node[:12]
+
+    def socket(self, node: str) -> Path:
+        """The tmux server's socket on a node."""
+        return self.runtime / node[:8] / "tmux"
+
+    def clock(self) -> Clock:
+        return SystemClock()
+
+
+def runtime_root() -> Path:
+    """The parent of all runtime folders of this user: short and private."""
+    return Path(tempfile.gettempdir()) / f"loreli-{os.getuid()}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, in one rename."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.rename(path)
+
+
+def read_credentials(path: Path) -> Credentials:
+    return Credentials.model_validate(json.loads(path.read_text()))

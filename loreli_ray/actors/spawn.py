@@ -1,0 +1,63 @@
+"""Creating actors: their names, resources and places, in one module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from loreli_ray.actors.calls import NAMESPACE, actor_name
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.model import AgentSpec
+
+#: Never 0 and never unset: an actor without demand ignores where it was put, one with the default holds a CPU for life.
+CPUS = 0.01
+SLOT = "loreli_slot"
+_HEAD = "node:__internal_head__"
+_CALLS = 1000
+
+
+def create_control(kind: str, actor: type, settings: SessionSettings) -> Any:
+    """A control actor on the head node, restarted for ever; the one that is there already, if there is one."""
+    options = _options(settings, kind, max_restarts=-1, resources={_HEAD: 0.001})
+    return ray.remote(num_cpus=CPUS)(actor).options(**options).remote(settings)
+
+
+def create_node(node: str, settings: SessionSettings) -> Any:
+    """The Node actor of one node, on exactly that node."""
+    from loreli_ray.actors.node import NodeActor
+
+    options = _options(settings, "node", node[:12], max_restarts=-1, scheduling_strategy=_on(node))
+    return ray.remote(num_cpus=CPUS)(NodeActor).options(**options).remote(settings, node)
+
+
+def create_agent(spec: AgentSpec, settings: SessionSettings) -> Any:
+    """An agent's actor on its node. The supervisor alone restarts agents, so Ray does not."""
+    from loreli_ray.actors.agent import Agent
+
+    options = _options(
+        settings,
+        "agent",
+        spec.name,
+        max_restarts=0,
+        resources={SLOT: 1},
+        memory=settings.config.scaling.memory,
+        scheduling_strategy=_on(spec.node),
+    )
+    return ray.remote(num_cpus=CPUS, concurrency_groups={"health": 1})(Agent).options(**options).remote(spec, settings)
+
+
+def _options(settings: SessionSettings, kind: str, name: str = "", **more: Any) -> dict[str, Any]:
+    return {
+        "name": actor_name(settings.id, kind, name),
+        "namespace": NAMESPACE,
+        "lifetime": "detached",
+        "get_if_exists": True,
+        "max_concurrency": _CALLS,
+        **more,
+    }
+
+
+def _on(node: str) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)

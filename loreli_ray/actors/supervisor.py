@@ -1,0 +1,451 @@
+"""The Supervisor actor: the registry of the fleet and the ledger; it judges all agents and removes those that must go.
+
+Level-triggered: each sweep looks at every record and acts on what it is. Links and observations only make it look
+sooner. Sweeps never overlap, and nothing in one waits for a single agent (SPEC B5). After a restart the records come
+from the ledger, and the agents that still live are linked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from loreli_ray.actors.api import Api
+from loreli_ray.actors.calls import Gone, Peer
+from loreli_ray.actors.edge import Edge
+from loreli_ray.actors.registry import Registry
+from loreli_ray.actors.removal import WayOut
+from loreli_ray.actors.report import Board, status_report
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.actors.spawn import create_agent
+from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
+from loreli_ray.identity import Sides
+from loreli_ray.ledger import Ledger
+from loreli_ray.model import (
+    Action,
+    AgentSpec,
+    Assignment,
+    Cause,
+    Event,
+    EventKind,
+    Exit,
+    Feedback,
+    Fleet,
+    Landed,
+    NodeView,
+    Observation,
+    Placement,
+    Record,
+    Verdict,
+)
+from loreli_ray.observe import Metrics, logger
+from loreli_ray.policy import derive, judge
+from loreli_ray.policy.providers import single_sided
+from loreli_ray.roles import prompts
+
+_MISSED_LOOKS = 3
+
+
+class Supervisor:
+    """One per session, restarted for ever."""
+
+    async def __init__(self, settings: SessionSettings) -> None:  # pyright: ignore[reportGeneralTypeIssues]
+        self._settings = settings
+        self._config = settings.config
+        self._clock = settings.clock()
+        self._log = logger("supervisor", folder=settings.logs, session=settings.id)
+        self._metrics = Metrics()
+        self._edge = Edge("supervisor", log=self._log, metrics=self._metrics)
+        self._ledger = Ledger(settings.ledger)
+        self._registry = Registry(session=settings.id, config=self._config, ledger=self._ledger, clock=self._clock)
+        self._hub = self._peer("hub")
+        self._reactor = self._peer("reactor")
+        self._nodes: tuple[NodeView, ...] = ()
+        self._board = Board()
+        self._removals: set[str] = set()
+        self._probing: set[str] = set()
+        self._next_probe: dict[str, float] = {}
+        self._missing: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._looks = asyncio.Event()
+        self._draining = False
+        for record in self._registry.all():
+            self._link(record.spec)
+        self._spawn(self._edge.forever("sweep", self._sweep, self._clock))
+        self._api = Api(self, settings=settings, metrics=self._metrics)
+        self._spawn(self._serve())
+
+    # ── the fleet ──
+
+    async def team(self) -> tuple[Fleet, bool]:
+        """The fleet, and whether programs of one side only are found."""
+        programs = [program for node in self._nodes for program in node.programs]
+        return self._registry.fleet(), bool(programs) and single_sided(programs, Sides(self._config.sides))
+
+    async def record(self, name: str) -> Record:
+        """Raises `SessionError` when there is no such agent."""
+        return self._registry.get(name)
+
+    async def single(self) -> bool:
+        return (await self.team())[1]
+
+    async def admit(self, placement: Placement) -> AgentSpec:
+        """Puts a new agent on record, before anything is started for it."""
+        if self._draining:
+            raise SessionError("the session is being stopped", subject=self._settings.id)
+        return self._registry.admit(placement)
+
+    async def begin(self, name: str) -> bool:
+        """Has a new agent's actor start its program, and links it. A failed start leaves by the one way out (S3)."""
+        record = self._registry.get(name)
+        try:
+            await self._agent(name).call("start", deadline=self._config.timeouts.start)
+        except LoreliError as error:
+            verdict = Verdict(action=Action.REMOVE, cause=Cause.LAUNCH_FAILED, unexpected=True, why=str(error))
+            self._remove(record, verdict)
+            return False
+        self._registry.note(name, started_at=self._clock.now())
+        self._link(record.spec)
+        self._metrics.spawned.labels(role=record.spec.role.value).inc()
+        text = f"{record.spec.role} of {record.spec.provider} ({record.spec.side})"
+        self._say(EventKind.SPAWNED, text, agent=name, role=record.spec.role, provider=record.spec.provider)
+        return True
+
+    async def stop(self, name: str, cause: Cause, reason: str) -> None:
+        """Asks an agent to shut down (SPEC S5, phase 1); the sweeps see to the rest. Asking twice is asking once."""
+        record = self._registry.get(name)
+        if record.facts.stop_at is not None:
+            return
+        now = self._clock.now()
+        self._registry.note(name, stop_at=now, stop_cause=cause, stop_reason=reason)
+        request = f"shutdown-{round(now * 1000)}@{name}"
+        self._spawn(self._send(name, prompts.shutdown(request=request, reason=reason)))
+
+    async def kill(self, name: str, why: str) -> None:
+        """Removes an agent at once (SPEC S6)."""
+        record = self._registry.get(name)
+        self._registry.note(name, stop_at=self._clock.now(), stop_cause=Cause.KILLED, stop_reason=why)
+        self._remove(record, Verdict(action=Action.REMOVE, cause=Cause.KILLED, why=why))
+
+    async def drain(self) -> int:
+        """Stops admitting agents and asks all to shut down; how many are left."""
+        self._draining = True
+        for record in self._registry.all():
+            await self.stop(record.name, Cause.SHUTDOWN, "the session is being stopped")
+        return len(self._registry.all())
+
+    # ── what agents do, as the desk of their node tells it ──
+
+    async def heard(self, name: str, doing: str | None = None) -> Record:
+        """An agent called a tool: it is connected, and that is progress. Its record."""
+        fresh = self._registry.get(name).facts.connected_at is None
+        record = self._registry.progressed(name, doing=doing)
+        if doing is not None:
+            self._say(EventKind.PROGRESS, doing, agent=name, issue=_issue(record))
+        if fresh:
+            self._reactor.tell("wake")
+        return record
+
+    async def submitted(self, name: str, key: str, pull: int, head: str, text: str) -> None:
+        """An agent handed in its work: a branch at `head` for pull request `pull`, or its review of it."""
+        record = self._registry.get(name)
+        work = record.assignment
+        if work is None or work.key != key:
+            return
+        self._registry.assign(name, work.model_copy(update={"pull": pull, "head": head, "submitted": head}))
+        self._registry.succeeded(record)
+        kind = EventKind.SUBMITTED if work.role == "action" else EventKind.REVIEWED
+        self._say(kind, text, agent=name, issue=work.issue, pull=pull, head=head)
+        self._reactor.tell("wake")
+
+    async def asked(self, name: str, question: str) -> None:
+        record = self._registry.note(name, question=question)
+        self._say(EventKind.QUESTION, question, agent=name, issue=_issue(record))
+
+    async def answer(self, name: str, text: str) -> None:
+        """A human's words for an agent: it waits no longer."""
+        self._registry.get(name)
+        await self._agent(name).call("send", f"[loreli] {text}")
+        self._registry.note(name, question=None, progress_at=self._clock.now())
+
+    async def finished(self, name: str, summary: str) -> bool:
+        """An agent said that it is done: true when it was asked to shut down and goes now."""
+        record = self._registry.get(name)
+        if record.facts.stop_at is None:
+            return False
+        now = self._clock.now()
+        self._registry.note(name, acknowledged_at=now, dormant_at=now, doing=summary)
+        self._looks.set()
+        return True
+
+    # ── what the reactor has done ──
+
+    async def assign(self, name: str, assignment: Assignment) -> None:
+        """Hands an agent its work: on record, then in its workspace, then said. The same work twice is one."""
+        record = self._registry.get(name)
+        if record.assignment is not None:
+            if record.assignment.key == assignment.key:
+                return
+            raise SessionError(f"already has {record.assignment.key}", subject=name)
+        self._registry.assign(name, assignment)
+        try:
+            start = self._config.timeouts.start
+            await self._node(record.spec.node).call("stage", record.spec, assignment, deadline=start)
+        except LoreliError:
+            self._registry.assign(name, None)
+            raise
+        self._say(EventKind.ASSIGNED, assignment.title, agent=name, issue=assignment.issue, key=assignment.key)
+        self._spawn(self._send(name, prompts.notice(assignment)))
+
+    async def forward(self, name: str, feedback: Feedback) -> None:
+        """Hands feedback to the author; the same feedback twice is one."""
+        record = self._registry.get(name)
+        work = record.assignment
+        if work is None or any(given.key == feedback.key for given in work.feedback):
+            return
+        changed = work.model_copy(update={"feedback": (*work.feedback, feedback), "submitted": None})
+        await self._node(record.spec.node).call("refresh")
+        self._registry.assign(name, changed)
+        self._say(EventKind.FORWARDED, feedback.text, agent=name, issue=work.issue, key=feedback.key)
+        self._spawn(self._send(name, prompts.notice(changed)))
+
+    async def complete(self, name: str, key: str, why: str) -> None:
+        """Takes back an assignment, if the agent still has exactly that one."""
+        record = self._registry.find(name)
+        if record is not None and record.assignment is not None and record.assignment.key == key:
+            self._registry.assign(name, None)
+            self._log.info("completed", agent=name, assignment=key, why=why)
+
+    async def report(self, event: Event) -> None:
+        """Puts an event into the ledger."""
+        self._report(event)
+
+    async def landed(self, landed: Landed) -> None:
+        """An issue is merged; `seconds` is filled in from when it was first claimed."""
+        if any(event.issue == landed.issue for event in self._ledger.events(kinds=(EventKind.LANDED,))):
+            return
+        now = self._clock.now()
+        claimed = [e.at for e in self._ledger.events(kinds=(EventKind.CLAIMED,)) if e.issue == landed.issue]
+        whole = landed.model_copy(update={"seconds": round(now - min(claimed, default=now), 1)})
+        self._metrics.landed.inc()
+        text = f"merged as {landed.commit[:12]}"
+        event = Event(kind=EventKind.LANDED, at=now, agent=landed.author.name, issue=landed.issue, text=text)
+        self._report(event.model_copy(update={"data": whole.model_dump(mode="json")}))
+
+    async def post(self, board: Board, taken: frozenset[str]) -> None:
+        """What the reactor saw at its last tick: for status, and the names that are taken elsewhere (SPEC S2)."""
+        self._board = board
+        self._registry.taken = taken
+
+    # ── what the nodes see ──
+
+    async def see_nodes(self, nodes: tuple[NodeView, ...]) -> None:
+        self._nodes = nodes
+
+    async def degraded(self) -> set[tuple[str, str]]:
+        """(node, backend) of every open breaker."""
+        return set(self._registry.degraded())
+
+    async def observe(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
+        """Takes in what a node saw of all its panes; the names of the agents that are on record there."""
+        found = {observation.name: observation for observation in seen}
+        for record in self._registry.on(node):
+            if record.facts.started_at is None or record.facts.exit is not None:
+                continue
+            observation = found.get(record.name)
+            if observation is None or observation.incarnation != record.spec.incarnation:
+                self._miss(record)
+                continue
+            self._missing.pop(record.name, None)
+            if observation.exit is not None:
+                self._registry.note(record.name, exit=observation.exit)
+                self._looks.set()
+            elif observation.motion_at is not None:
+                self._registry.moved(record.name, observation.motion_at)
+        return {record.name for record in self._registry.on(node)}
+
+    # ── for people ──
+
+    async def status(self) -> dict[str, Any]:
+        """The whole session as JSON."""
+        return status_report(
+            settings=self._settings,
+            records=self._registry.all(),
+            nodes=self._nodes,
+            board=self._board,
+            degraded=set(self._registry.degraded()),
+            landed=self._ledger.events(kinds=(EventKind.LANDED,)),
+            recent=self._ledger.events(limit=50),
+            now=self._clock.now(),
+        )
+
+    async def events(self, after: int = 0, agent: str = "", limit: int = 1000) -> list[Event]:
+        return self._ledger.events(after=after, agent=agent, limit=limit)
+
+    async def screen(self, name: str, lines: int) -> str:
+        """The last lines on an agent's screen, or of its death log when it is gone."""
+        record = self._registry.find(name)
+        if record is not None:
+            return await self._node(record.spec.node).call("capture", name, lines)
+        path = self._settings.logs / f"{name}.death.log"
+        if not path.exists():
+            raise SessionError("there is no such agent, and no log of one", subject=name)
+        return "\n".join(path.read_text(encoding="utf-8").splitlines()[-lines:])
+
+    async def attach_command(self, name: str) -> list[str]:
+        """The command that shows an agent's pane, to be run on the agent's node."""
+        record = self._registry.get(name)
+        return await self._node(record.spec.node).call("attach_command", name)
+
+    # ── inside ──
+
+    async def _sweep(self) -> float:
+        """Judges every agent once. Returns the pause until the next sweep."""
+        self._looks.clear()
+        now = self._clock.now()
+        for record in self._registry.all():
+            if record.name in self._removals:
+                continue
+            with self._edge.guard("judging", agent=record.name):
+                self._act(record, judge(record, now=now, timeouts=self._config.timeouts))
+            if record.facts.started_at is not None and now >= self._next_probe.get(record.name, 0):
+                self._spawn(self._probe(record.name))
+        self._count_states()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._looks.wait(), self._config.supervision.sweep)
+        return 0.0
+
+    def _act(self, record: Record, verdict: Verdict) -> None:
+        match verdict.action:
+            case Action.REMOVE:
+                self._remove(record, verdict)
+            case Action.NUDGE:
+                self._registry.escalated(record.name, 1)
+                self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="nudge")
+                silent = self._clock.now() - derive(record).since
+                self._spawn(self._send(record.name, prompts.nudge(silent)))
+            case Action.WARN:
+                self._registry.escalated(record.name, 2)
+                self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="warning")
+            case Action.HEALTHY:
+                pass
+
+    def _remove(self, record: Record, verdict: Verdict) -> None:
+        """Sends an agent out by the one way out; once."""
+        if record.name in self._removals or verdict.cause is None:
+            return
+        self._removals.add(record.name)
+        self._metrics.removed.labels(cause=verdict.cause.value).inc()
+        if verdict.cause in (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED) and verdict.unexpected:
+            self._registry.failed(record)
+        if verdict.cause is Cause.RAPID_DEATH:
+            self._say(EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend)
+        if verdict.cause is Cause.STALLED:
+            self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="critical")
+        self._spawn(self._way_out(self._registry.get(record.name), verdict))
+
+    async def _way_out(self, record: Record, verdict: Verdict) -> None:
+        known = [node.id for node in self._nodes]
+        gone = bool(known) and record.spec.node not in known
+        out = WayOut(
+            record,
+            verdict,
+            settings=self._settings,
+            registry=self._registry,
+            node=None if gone else self._node(record.spec.node),
+            agent=self._agent(record.name),
+            hub=self._hub,
+            report=self._report,
+        )
+        with self._edge.guard("the way out", agent=record.name):
+            await out.run()
+        self._removals.discard(record.name)
+        self._reactor.tell("wake")
+
+    def _link(self, spec: AgentSpec) -> None:
+        self._spawn(self._hold_link(spec))
+
+    async def _hold_link(self, spec: AgentSpec) -> None:
+        """Waits on the agent's `run`, which fails the moment its actor dies; then has the actor started again."""
+        try:
+            await self._agent(spec.name).call("run", deadline=float("inf"))
+            return  # it ended by itself: its program is stopped
+        except (Gone, SessionError) as error:
+            record = self._registry.find(spec.name)
+            if record is None or record.spec != spec or spec.name in self._removals or record.facts.exit is not None:
+                return
+            self._log.warning("the agent's actor died", agent=spec.name, error=str(error))
+        with self._edge.guard("re-adopting", agent=spec.name):
+            try:
+                create_agent(spec, self._settings)
+                await self._agent(spec.name).call("start", deadline=self._config.timeouts.start)
+            except LoreliError:
+                self._registry.note(spec.name, lost_at=self._clock.now())
+                self._looks.set()
+                raise
+            self._link(spec)
+
+    async def _probe(self, name: str) -> None:
+        """Asks an agent's actor for a sign of life and renews its lease: one question outstanding at most."""
+        if name in self._probing:
+            return
+        self._probing.add(name)
+        supervision = self._config.supervision
+        self._next_probe[name] = self._clock.now() + supervision.probe * random.uniform(0.9, 1.1)
+        try:
+            await self._agent(name).call("probe", supervision.lease, deadline=supervision.probe)
+        except DeadlineExceeded as error:
+            self._log.warning("no answer to a probe", agent=name, error=str(error))
+        except LoreliError:
+            pass  # the link says so, and with more authority
+        finally:
+            self._probing.discard(name)
+
+    def _miss(self, record: Record) -> None:
+        """A pane that is not there three looks in a row is gone, and its tmux server with it."""
+        missed = self._missing[record.name] = self._missing.get(record.name, 0) + 1
+        if missed >= _MISSED_LOOKS:
+            self._registry.note(record.name, exit=Exit(code=None, signal=None, at=self._clock.now()))
+            self._looks.set()
+
+    async def _send(self, name: str, text: str) -> None:
+        with self._edge.guard("sending", agent=name):
+            await self._agent(name).call("send", text, deadline=self._config.timeouts.start)
+
+    async def _serve(self) -> None:
+        with self._edge.guard("the HTTP API"):
+            await self._api.serve()
+
+    def _count_states(self) -> None:
+        self._metrics.agents.clear()
+        for member in self._registry.fleet().members:
+            labels = {"role": member.spec.role.value, "side": member.spec.side.value}
+            self._metrics.agents.labels(**labels, state=member.status.state.value).inc()
+
+    def _say(self, kind: EventKind, text: str, *, agent: str = "", issue: int = 0, **data: object) -> None:
+        self._report(Event(kind=kind, at=self._clock.now(), agent=agent, issue=issue, text=text, data=data))
+
+    def _report(self, event: Event) -> None:
+        self._ledger.append(event)
+        self._log.info(event.kind.value, agent=event.agent, issue=event.issue, text=event.text)
+
+    def _peer(self, kind: str, name: str = "") -> Peer:
+        return Peer(self._settings.id, kind, name, deadline=self._config.timeouts.call)
+
+    def _agent(self, name: str) -> Peer:
+        return self._peer("agent", name)
+
+    def _node(self, node: str) -> Peer:
+        return self._peer("node", node[:12])
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _issue(record: Record) -> int:
+    return record.assignment.issue if record.assignment is not None else 0

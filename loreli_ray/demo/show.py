@@ -1,0 +1,102 @@
+"""Showing a session as it works: the fleet and the issues, redrawn in place on a terminal, line by line elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+_SIDE = {"yin": "cyan", "yang": "magenta"}
+_STATE = {"working": "green", "ready": "dim", "waiting-review": "yellow", "starting": "blue", "exited": "red"}
+_STAGE = {"approved": "green", "landed": "bold green", "changes requested": "yellow", "in review": "cyan"}
+_LINES = 8
+
+
+def fleet_table(status: dict[str, Any]) -> Table:
+    """Each agent with its role, side, state and what it does."""
+    table = Table("agent", "role", "side", "state", "issue", "doing", box=None, pad_edge=False, expand=True)
+    for agent in status["agents"]:
+        side, state = agent["side"], agent["state"]
+        work = "" if agent["issue"] is None else f"#{agent['issue']}"
+        doing = agent["doing"] if state in ("working", "waiting-review") else agent["detail"]
+        cells = (agent["name"], agent["role"], Text(side, _SIDE[side]), Text(state, _STATE.get(state, "")), work, doing)
+        table.add_row(*cells)
+    return table
+
+
+def issue_table(status: dict[str, Any]) -> Table:
+    """Each issue with its stage, landed ones last."""
+    table = Table("issue", "title", "stage", "agent", "pull", "rounds", box=None, pad_edge=False, expand=True)
+    for row in status["issues"]:
+        pull = "" if row["pull"] is None else f"#{row['pull']}"
+        stage = Text(row["stage"], _STAGE.get(row["stage"], ""))
+        table.add_row(f"#{row['issue']}", row["title"], stage, row["agent"], pull, str(row["rounds"] or ""))
+    for done in status["landed"]:
+        stage = Text("landed", _STAGE["landed"])
+        table.add_row(
+            f"#{done['issue']}", done["title"], stage, done["author"]["name"], f"#{done['pull']}", str(done["rounds"])
+        )
+    return table
+
+
+class Show:
+    """A live picture of a session, on `console`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
+        self._seen = 0
+
+    def __enter__(self) -> Show:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """One line about the session itself."""
+        self._console.print(Text(f"· {text}", "dim"))
+
+    def draw(self, status: dict[str, Any]) -> None:
+        """Redraws the picture, or prints the events that are new."""
+        if self._live is not None:
+            lines = Text("\n".join(_line(event) for event in status["events"][-_LINES:]), "dim", no_wrap=True)
+            self._live.update(Group(fleet_table(status), Text(), issue_table(status), Text(), lines))
+            return
+        for event in status["events"]:
+            if event["seq"] > self._seen:
+                self._seen = event["seq"]
+                self._console.print(Text(_line(event)), soft_wrap=True)
+
+
+def _line(event: dict[str, Any]) -> str:
+    issue = f" #{event['issue']}" if event["issue"] else ""
+    text = event["text"].strip().splitlines()
+    return f"{event['kind']:<10}{issue:<4} {event['agent']:<14} {text[0] if text else ''}"
+
+
+def landed_table(landed: list[dict[str, Any]]) -> Table:
+    """What was done, at the end."""
+    columns = ("issue", "title", "author", "reviewer", "rounds", "commit", "seconds")
+    table = Table(*columns, box=None, pad_edge=False)
+    for done in sorted(landed, key=lambda done: done["issue"]):
+        table.add_row(
+            f"#{done['issue']}",
+            done["title"],
+            _who(done["author"]),
+            _who(done["reviewer"]),
+            str(done["rounds"]),
+            done["commit"][:12],
+            f"{done['seconds']:.1f}",
+        )
+    return table
+
+
+def _who(who: dict[str, str]) -> Text:
+    return Text(f"{who['name']} ({who['side']})", _SIDE[who["side"]])
