@@ -28,7 +28,8 @@ SHA = re.compile(r"[0-9a-f]{40}")
 _HEADS = "refs/heads/"
 _COMMIT_FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%at%x00%cn%x00%ce%x00%ct%x00%B"
 _COMMIT_FIELDS = 10
-_CONFIG = {
+# Given to every git the forge runs, so that old repositories follow a newer forge.
+SETTINGS = {
     "http.receivepack": "true",
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
@@ -87,15 +88,13 @@ class GitRepository:
         path.parent.mkdir(parents=True, exist_ok=True)
         git("init", "--quiet", "--bare", "--initial-branch=main", str(path))
         repository = cls(path)
-        for key, value in _CONFIG.items():
-            repository.git("config", key, value)
         repository.git("mktree", stdin="")  # claims are commits on the empty tree
         branch = repository._copy(source) if source else "main"
         repository.set_head(branch)
         return repository, branch
 
     def git(self, *arguments: str, stdin: str | None = None, extra_env: Mapping[str, str] | None = None) -> str:
-        return git(*arguments, cwd=self.path, stdin=stdin, extra_env=extra_env)
+        return git(*arguments, cwd=self.path, stdin=stdin, settings=SETTINGS, extra_env=extra_env)
 
     # Refs ----------------------------------------------------------------------------------------------------------
 

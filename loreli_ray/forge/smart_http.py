@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import Repository, User
+from loreli_ray.forge.repository import SETTINGS
 from loreli_ray.forge.rest.call import token_of
 from loreli_ray.git import environment
 
@@ -48,7 +49,7 @@ class SmartHttp:
                 body.write(chunk)
             size = body.tell()
             body.seek(0)
-            env = environment() | _cgi(request, repository, user, size=size)
+            env = environment(settings=SETTINGS) | _cgi(request, repository, user, size=size)
             env["GIT_PROJECT_ROOT"] = str(repository.path(self._forge.root).parent.parent)
             process = await asyncio.create_subprocess_exec(
                 "git", "http-backend", stdin=body, stdout=asyncio.subprocess.PIPE, stderr=errors, env=env
