@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,16 @@ def test_the_last_output_outlives_the_program(start: Start, wait_until: Wait) ->
     for pane in panes:
         wait_until(lambda pane=pane: not pane.alive())
         assert pane.capture(1500) == "\n".join(str(n) for n in range(500, 2000))
+
+
+def test_the_leader_stays_while_tmux_reads_the_rest(start: Start, wait_until: Wait) -> None:
+    # tmux throws away what it has not read when the leader exits; 0.15 s is what measurements asked for.
+    pane = start("print('last words')")
+    wait_until(lambda: not pane.alive())
+    noticed = time.time()
+    status = pane.exit_status()
+    assert status is not None
+    assert noticed - status.ended >= 0.15
 
 
 def test_capture_is_the_screen_or_the_last_lines(start: Start, wait_until: Wait) -> None:

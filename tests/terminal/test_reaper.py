@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from loreli_ray.terminal import ExitStatus, alive, marked, read_exit, reaper_command, start_time
+from loreli_ray.terminal import ExitStatus, alive, kill_tree, marked, read_exit, reaper_command, start_time
 from loreli_ray.terminal.processes import descendants
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
@@ -59,13 +59,20 @@ stay("leader")
 NAMES = ("plain", "nohup", "stubborn", "group", "session", "orphan", "daemon", "scrubbed")
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
 @pytest.fixture
 def mark(tmp_path: Path) -> Iterator[str]:
-    """A mark for every process of the test, and the end of those that are left."""
+    """A mark for every process of the test; whatever has it, or the test's folder as an argument, is ended."""
     value = str(tmp_path)
     yield value
-    for pid in marked(MARK, value):
-        os.kill(pid, signal.SIGKILL)
+    named = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if value.encode() in _content(path)]
+    kill_tree(*marked(MARK, value), *(pid for pid in named if pid != os.getpid()))
 
 
 class Run:

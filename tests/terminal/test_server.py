@@ -27,7 +27,7 @@ import os, sys, time
 if os.fork() == 0:
     os.setsid()
     if os.fork(): os._exit(0)
-    os.execve("/bin/sleep", ["sleep", "600"], {})
+    os.execve("/bin/sleep", ["sleep", "30"], {})
 while True: time.sleep(60)
 """
 

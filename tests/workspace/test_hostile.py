@@ -115,7 +115,10 @@ def hostile(make: Make, commit: Commit, trap: Trap) -> Workspace:
     nested = clone / "nested"
     git("init", "--quiet", str(nested))
     identity = {f"GIT_{role}_{key}": "x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-    git("commit", "--quiet", "--allow-empty", "-m", "x", cwd=nested, extra_env=identity)
+    (nested / "f").write_text("1")
+    git("add", "f", cwd=nested)
+    git("commit", "--quiet", "-m", "x", cwd=nested, extra_env=identity)
+    (nested / "f").write_text("2")
     commit(clone, {"a": "1"})
     assert git("ls-files", "--stage", "nested", cwd=clone).startswith("160000 ")
     plant(nested, trap)
