@@ -18,7 +18,16 @@ from loreli_ray.errors import GitError
 
 TIMEOUT = 120.0
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-_KEPT = ("PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", *_PROXIES, *map(str.lower, _PROXIES))
+_KEPT = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSH_AUTH_SOCK",
+    *_PROXIES,
+    *map(str.lower, _PROXIES),
+)
 _CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -43,11 +52,18 @@ class GitCredential:
         return f"GitCredential(url={self.url!r})"
 
 
-def environment(*, settings: Mapping[str, str] | None = None, credential: GitCredential | None = None) -> dict[str, str]:
+def environment(
+    *, settings: Mapping[str, str] | None = None, credential: GitCredential | None = None
+) -> dict[str, str]:
     """git's whole environment: a few harmless variables of ours, and our settings."""
     values = {**_CONFIG, **(settings or {}), **(credential.settings() if credential else {})}
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    env |= {"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C.UTF-8"}
+    env |= {
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "LC_ALL": "C.UTF-8",
+    }
     env["GIT_CONFIG_COUNT"] = str(len(values))
     for index, (key, value) in enumerate(values.items()):
         env[f"GIT_CONFIG_KEY_{index}"] = key

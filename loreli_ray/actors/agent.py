@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import ray
+from ray.actor import exit_actor
 
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.edge import Edge
@@ -140,7 +141,7 @@ class Agent:
             return min(left, 1.0)
         self._log.warning("the lease ended: stopping the program")
         await self.stop()
-        ray.actor.exit_actor()
+        exit_actor()
         return 0.0
 
     def _own_pane(self) -> Pane:

@@ -18,7 +18,7 @@ def actor_name(session: str, kind: str, name: str = "") -> str:
     return "/".join(part for part in (session, kind, name) if part)
 
 
-class Gone(SessionError):  # noqa: N818
+class Gone(SessionError):
     """The actor does not exist, or died under the call."""
 
 

@@ -37,7 +37,7 @@ class Scaler:
         self._beginning: set[asyncio.Task[None]] = set()
 
     async def scale(self, demands: Sequence[Demand]) -> ScalePlan:
-        """Plans, starts what the plan places, and retires what it sends home. Returns without waiting for the starts."""
+        """Plans, starts what the plan places, and retires what it sends home; does not wait for the starts."""
         fleet: Fleet = (await self._supervisor.call("team"))[0]
         nodes = await self._nodes(fleet)
         decided = plan(

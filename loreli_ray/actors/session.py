@@ -252,13 +252,13 @@ def _read_head(home: Path) -> RayHead | None:
 
 
 def _all_actors() -> list[str]:
-    listed = ray.util.list_named_actors(all_namespaces=True)
-    return [str(actor["name"]) for actor in listed if actor["namespace"] == NAMESPACE]
+    listed = cast("list[dict[str, str]]", ray.util.list_named_actors(all_namespaces=True))
+    return [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
 
 
 def _use_token(path: Path) -> None:
     """Has Ray, which remembers a token, read the one of our own head."""
-    from ray._raylet import AuthenticationTokenLoader
+    from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
     AuthenticationTokenLoader.instance().reset_cache()

@@ -45,7 +45,8 @@ def create_agent(spec: AgentSpec, settings: SessionSettings) -> Any:
         memory=settings.config.scaling.memory,
         scheduling_strategy=_on(spec.node),
     )
-    return ray.remote(num_cpus=CPUS, concurrency_groups={"health": 1})(Agent).options(**options).remote(spec, settings)
+    remote: Any = ray.remote(num_cpus=CPUS, concurrency_groups={"health": 1})  # pyright: ignore[reportCallIssue]
+    return remote(Agent).options(**options).remote(spec, settings)
 
 
 def _options(settings: SessionSettings, kind: str, name: str = "", **more: Any) -> dict[str, Any]:

@@ -14,19 +14,21 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx2
 from mcp import Client
-from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
 from loreli_ray.demo.brief import Brief
 from loreli_ray.demo.playbook import Playbook
 from loreli_ray.errors import UsageError
 
-_TEST_TIMEOUT = 300
+_CALL_TIMEOUT = 120.0
+_TEST_TIMEOUT = 300.0
 _SHOWN = 3000
 
 
@@ -135,7 +137,13 @@ class ScriptedAgent:
         env = {**os.environ, "PYTHONPATH": str(self._workspace), "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
-                command, cwd=self._workspace, env=env, capture_output=True, text=True, timeout=_TEST_TIMEOUT, check=False
+                command,
+                cwd=self._workspace,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=_TEST_TIMEOUT,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             return False, str(error)
@@ -149,16 +157,20 @@ class ScriptedAgent:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
+async def connected() -> AsyncGenerator[Client]:
     """The MCP client of this agent, from what its environment names."""
     try:
         url, token_file = os.environ["LORELI_MCP_URL"], os.environ["LORELI_MCP_TOKEN_FILE"]
     except KeyError as error:
-        raise UsageError("is not set: this program is started by the team, not by hand", subject=error.args[0]) from error
+        raise UsageError(
+            "is not set: this program is started by the team, not by hand", subject=error.args[0]
+        ) from error
     headers = {"Authorization": f"Bearer {Path(token_file).read_text(encoding='utf-8').strip()}"}
-    async with create_mcp_http_client(headers=headers) as http:
-        async with Client(streamable_http_client(url, http_client=http)) as client:
-            yield client
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=_CALL_TIMEOUT) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        yield client
 
 
 async def main(arguments: argparse.Namespace) -> None:

@@ -49,9 +49,7 @@ def run(*, agents: int, pace: float, keep: bool, as_json: bool) -> int:
     return 1 if problems else 0
 
 
-def _land(
-    stage: DemoStage, *, agents: int, pace: float, show: Show, problems: list[str]
-) -> list[dict[str, Any]]:
+def _land(stage: DemoStage, *, agents: int, pace: float, show: Show, problems: list[str]) -> list[dict[str, Any]]:
     """One session from start to stop; what it landed."""
     config = stage.config(agents=agents, pace=pace)
     session = Session.start(config, repo=REPO, credentials=stage.credentials, say=show.say)
@@ -86,6 +84,8 @@ def _unfinished(stage: DemoStage, landed: list[dict[str, Any]]) -> list[str]:
         "the other side reviewed": lambda: all(done["author"]["side"] != done["reviewer"]["side"] for done in landed),
         "at least one first attempt was sent back": lambda: any(done["rounds"] > 1 for done in landed),
         "the claims are released": lambda: not any(ref.startswith("refs/loreli/") for ref in refs),
-        "the branches are removed": lambda: [ref for ref in refs if ref.startswith("refs/heads/")] == ["refs/heads/main"],
+        "the branches are removed": lambda: (
+            [ref for ref in refs if ref.startswith("refs/heads/")] == ["refs/heads/main"]
+        ),
     }
     return [what for what, holds in checks.items() if not holds()]

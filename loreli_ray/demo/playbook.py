@@ -16,7 +16,7 @@ class _Part(BaseModel):
 
 
 class Edit(_Part):
-    """One change to the file `path`: `find` is replaced (once), or `append` is added, or `content` is the whole file."""
+    """One change to the file `path`: `find` is replaced once, or `append` is added, or `content` is all of it."""
 
     path: str
     find: str | None = None

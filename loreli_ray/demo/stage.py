@@ -63,9 +63,7 @@ class DemoStage:
                 "watch": {"interval": 2.0},
                 "timeouts": {"shutdown": 10.0},
                 "sides": {"scripted-yin": "yin", "scripted-yang": "yang"},
-                "backends": {
-                    side: {**program, "provider": f"scripted-{side}"} for side in ("yin", "yang")
-                },
+                "backends": {side: {**program, "provider": f"scripted-{side}"} for side in ("yin", "yang")},
             }
         )
 

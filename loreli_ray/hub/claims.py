@@ -99,7 +99,7 @@ class Claims:
         ref = f"{NAMESPACE}/{issue}"
         try:
             lease = f"--force-with-lease={ref}:{expected}"
-            await self._network("push", "--quiet", "--porcelain", lease, self._remote, refspec)
+            await self._network("push", "--quiet", lease, self._remote, refspec)
         except Unavailable:
             # The answer may be lost and the push not: what the host holds now decides.
             if (await self._listing(ref)).get(ref) != oid:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loreli_ray.identity import branch_name
 from loreli_ray.model import (
     Assignment,
     Claim,
@@ -25,7 +26,6 @@ from loreli_ray.model import (
     RenewClaim,
     Role,
 )
-from loreli_ray.model.branch import branch_name
 from loreli_ray.policy import claims
 from loreli_ray.roles.tick import Tick
 
@@ -143,7 +143,7 @@ def _assignment(issue: Issue, *, agent: str, generation: int, tick: Tick) -> Ass
         title=issue.title,
         body=issue.body,
         generation=generation,
-        branch=branch_name(agent=agent, issue=issue.number, title=issue.title),
+        branch=branch_name(agent, issue.number, issue.title),
         base=tick.snapshot.base,
         start=tick.snapshot.base_head,
     )

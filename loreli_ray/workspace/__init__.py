@@ -4,17 +4,12 @@ Everything here blocks: call it in a thread.
 """
 
 from loreli_ray.workspace.mirror import LIMIT, Mirror
-from loreli_ray.workspace.slug import MAX_SLUG, branch_name, parse_branch, slug
 from loreli_ray.workspace.workspace import DiffStat, Identity, Workspace
 
 __all__ = [
     "LIMIT",
-    "MAX_SLUG",
     "DiffStat",
     "Identity",
     "Mirror",
     "Workspace",
-    "branch_name",
-    "parse_branch",
-    "slug",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from loreli_ray.errors import UsageError
 
@@ -39,3 +40,8 @@ def parse_branch(branch: str) -> tuple[str, int] | None:
     """The agent and the issue of a branch that `branch_name` made; None for any other."""
     match = _BRANCH.fullmatch(branch)
     return (match["agent"], int(match["issue"])) if match and is_agent(match["agent"]) else None
+
+
+def names_of_branches(heads: Iterable[str]) -> frozenset[str]:
+    """The agents whose branches are among `heads`: the names that are taken (SPEC S2)."""
+    return frozenset(parsed[0] for parsed in map(parse_branch, heads) if parsed is not None)

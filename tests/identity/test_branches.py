@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from loreli_ray.errors import UsageError
 from loreli_ray.git import git
-from loreli_ray.workspace import MAX_SLUG, branch_name, parse_branch, slug
+from loreli_ray.identity import MAX_SLUG, branch_name, names_of_branches, parse_branch, slug
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,8 @@ def test_other_names_are_refused(agent: str) -> None:
 )
 def test_other_branches_are_nobodys(branch: str) -> None:
     assert parse_branch(branch) is None
+
+
+def test_the_names_of_branches_are_their_agents() -> None:
+    heads = ["gandalf/12-fix-the-bridge", "gandalf/13", "tom-bombadil/1-x", "main", "dependabot/npm/12-x"]
+    assert names_of_branches(heads) == {"gandalf", "tom-bombadil"}
