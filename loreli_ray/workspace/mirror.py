@@ -10,6 +10,7 @@ Invariants
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
@@ -23,6 +24,8 @@ from loreli_ray.workspace.shadow import UPLOAD_PACK, Shadow, explained, referenc
 
 LIMIT = 100 * 1024 * 1024
 _LOCK_TIMEOUT = 300.0
+_MOVED = "the branch on the remote is not where it was expected"
+_PACKING = {"gc.auto": "6700", "gc.autoDetach": "false"}
 _OWN_WORK = ("HEAD", "refs/heads/", "refs/stash")
 _SIGNED = {"NAME": "loreli", "EMAIL": "loreli@localhost"}
 
@@ -49,26 +52,27 @@ class Mirror:
     def sync(self, credential: GitCredential | None = None) -> None:
         """Makes the mirror, or brings it up to date. Raises `WorkspaceError`."""
         with self.exclusive():
-            if not (self.path / "HEAD").exists():
-                git("init", "--quiet", "--bare", "--template=", str(self.path))
-            heads, tags = "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"
+            self._prepare()
             with explained("can't be fetched", subject=self.remote):
                 git(
-                    *(
-                        "fetch",
-                        "--quiet",
-                        "--prune",
-                        "--no-tags",
-                        "--no-write-fetch-head",
-                        "--",
-                        self.remote,
-                        heads,
-                        tags,
-                    ),
+                    *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
+                    *("--", self.remote, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"),
                     cwd=self.path,
                     credential=credential,
                     timeout=self._timeout,
                 )
+            with explained("can't be packed", subject=str(self.path)):
+                git("gc", "--auto", "--quiet", cwd=self.path, settings=_PACKING, timeout=self._timeout)
+
+    def _prepare(self) -> None:
+        """Makes the mirror if need be, and clears what a process that was killed has left behind. Under the lock."""
+        if not (self.path / "HEAD").exists():
+            with explained("can't be made", subject=str(self.path)):
+                git("init", "--quiet", "--bare", "--template=", str(self.path))
+        for left in (*self.path.glob("*.lock"), *(self.path / "refs").rglob("*.lock")):
+            left.unlink(missing_ok=True)
+        for left in self.path.glob("incoming-*"):
+            shutil.rmtree(left)
 
     def head(self, branch: str) -> str:
         """The commit of a branch of the remote, as of the last sync. Raises `WorkspaceError` when there is none."""
@@ -106,7 +110,6 @@ class Mirror:
         if expected is not None and not rewrite and not self._descends(oid, expected):
             raise WorkspaceError(f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}", subject=branch)
         self._push(oid, branch, expected=expected, credential=credential)
-        self._git("update-ref", "-d", f"refs/agents/{branch}")
         return oid
 
     def rescue(self, *, clone: Path, agent: str, ref_name: str, credential: GitCredential | None = None) -> str | None:
@@ -147,8 +150,10 @@ class Mirror:
     def _push_rescue(self, oid: str, branch: str, credential: GitCredential | None) -> str:
         try:
             self._push(oid, branch, expected=None, credential=credential)
-        except WorkspaceError:
-            # Another rescue may have that name already; with the commit in its name it can only be this one.
+        except WorkspaceError as error:
+            if _MOVED not in error.message:
+                raise
+            # Another rescue has that name already; with the commit in its name it can only be this one.
             branch = f"{branch}-{oid[:12]}"
             self._push(oid, branch, expected=None, credential=credential)
         return branch
@@ -219,7 +224,9 @@ class Mirror:
             )
         except GitError as error:
             raise WorkspaceError(f"not pushed: {_refusal(error)}", subject=branch) from error
-        self._git("update-ref", f"refs/pushed/{branch}", oid)
+        with self.exclusive(), explained("is pushed, but can't be noted in the mirror", subject=branch):
+            self._git("update-ref", f"refs/pushed/{branch}", oid)
+            self._git("update-ref", "-d", f"refs/agents/{branch}")
 
     def _descends(self, oid: str, ancestor: str) -> bool:
         try:
@@ -254,5 +261,5 @@ def _refusal(error: GitError) -> str:
     said = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     marked = [line for line in lines if line.startswith("!")]
     if any("stale info" in line for line in marked):
-        return "the branch on the remote is not where it was expected"
+        return _MOVED
     return "; ".join(filter(None, [*marked, *said])) or error.message

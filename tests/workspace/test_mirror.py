@@ -52,6 +52,20 @@ def test_many_may_sync_at_once(remote: Path, tmp_path: Path) -> None:
     assert Mirror(path, remote=str(remote)).head("main")
 
 
+def test_what_a_killed_process_left_does_not_matter(mirror: Mirror, remote: Path, on_remote: OnRemote) -> None:
+    (mirror.path / "refs" / "heads").mkdir(exist_ok=True)
+    for name in ("packed-refs.lock", "refs/heads/main.lock", "HEAD.lock"):
+        (mirror.path / name).write_text("")
+    (mirror.path / "incoming-x" / "pack").mkdir(parents=True)
+    tree = git("rev-parse", "main^{tree}", cwd=remote)
+    identity = {f"GIT_{role}_{key}": "x" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+    oid = git("commit-tree", tree, "-p", "main", "-m", "x", cwd=remote, extra_env=identity)
+    git("update-ref", "refs/heads/main", oid, cwd=remote)
+    mirror.sync()
+    assert mirror.head("main") == oid
+    assert list(mirror.path.glob("incoming-*")) == []
+
+
 def test_a_remote_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match="can't be fetched"):
         Mirror(tmp_path / "m", remote=str(tmp_path / "gone")).sync()
