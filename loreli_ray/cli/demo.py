@@ -1,4 +1,7 @@
-"""The main job, shown: a team of scripted agents lands the open issues of a sample repository, and leaves nothing."""
+"""`loreli-ray demo`: the main job, shown. A team of scripted agents lands the issues of a sample repository.
+
+At the end the repository itself is asked whether all of it happened; what did not is said, and is the exit code.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,39 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.console import Console
+import typer
 
-from loreli_ray.actors.client import SessionClient
-from loreli_ray.actors.session import Session
-from loreli_ray.demo.show import Show, landed_table
-from loreli_ray.demo.stage import REPO, DemoStage
+from loreli_ray.cli.options import JsonOption
 from loreli_ray.errors import LoreliError
 from loreli_ray.git import git
+
+if TYPE_CHECKING:
+    from loreli_ray.cli.show import Show
+    from loreli_ray.demo.stage import DemoStage
 
 _DEADLINE = 240.0
 _POLL = 0.2
 
 
-def run(*, agents: int, pace: float, keep: bool, as_json: bool) -> int:
+def demo(
+    agents: Annotated[int, typer.Option(min=2, max=32, help="The most agents at a time.")] = 5,
+    pace: Annotated[float, typer.Option(min=0, max=60, help="Seconds between two steps of an agent.")] = 0.4,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the repository and the forge's data.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Watch a team land three issues of a sample repository: no key, no network, nothing left behind."""
+    raise typer.Exit(_run(agents=agents, pace=pace, keep=keep, as_json=as_json))
+
+
+def _run(*, agents: int, pace: float, keep: bool, as_json: bool) -> int:
     """Runs the demo; its exit code. With `as_json` the last line on standard output is the result."""
+    from rich.console import Console
+
+    from loreli_ray.cli.show import Show, landed_table
+    from loreli_ray.demo.stage import DemoStage
+
     console = Console(stderr=as_json)
     began = time.monotonic()
     stage = DemoStage()
@@ -51,6 +70,10 @@ def run(*, agents: int, pace: float, keep: bool, as_json: bool) -> int:
 
 def _land(stage: DemoStage, *, agents: int, pace: float, show: Show, problems: list[str]) -> list[dict[str, Any]]:
     """One session from start to stop; what it landed."""
+    from loreli_ray.actors.client import SessionClient
+    from loreli_ray.actors.session import Session
+    from loreli_ray.demo.stage import REPO
+
     config = stage.config(agents=agents, pace=pace)
     session = Session.start(config, repo=REPO, credentials=stage.credentials, say=show.say)
     status: dict[str, Any] = {"landed": []}
@@ -76,6 +99,7 @@ def _finished(status: dict[str, Any], *, issues: int) -> bool:
 
 def _unfinished(stage: DemoStage, landed: list[dict[str, Any]]) -> list[str]:
     """What should be so at the end and is not, as the repository itself tells it."""
+    workspaces = stage.folder.glob("home/sessions/*/nodes/*/agents/*")
     refs = git("for-each-ref", "--format=%(refname)", cwd=stage.repository).splitlines()
     history = git("log", "--format=%H", "main", cwd=stage.repository).splitlines()
     checks: dict[str, Callable[[], bool]] = {
@@ -84,6 +108,7 @@ def _unfinished(stage: DemoStage, landed: list[dict[str, Any]]) -> list[str]:
         "the other side reviewed": lambda: all(done["author"]["side"] != done["reviewer"]["side"] for done in landed),
         "at least one first attempt was sent back": lambda: any(done["rounds"] > 1 for done in landed),
         "the claims are released": lambda: not any(ref.startswith("refs/loreli/") for ref in refs),
+        "the workspaces are removed": lambda: not any(workspaces),
         "the branches are removed": lambda: (
             [ref for ref in refs if ref.startswith("refs/heads/")] == ["refs/heads/main"]
         ),

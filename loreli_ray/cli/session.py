@@ -1,0 +1,101 @@
+"""`loreli-ray up`, `down` and `status`: the life of a session."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, home, session_folder
+from loreli_ray.errors import SessionError, UsageError
+
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", envvar="RAY_ADDRESS", help="The Ray cluster to join; by default one on this machine."),
+]
+
+
+def up(
+    repo: Annotated[str | None, typer.Option(help="The repository, as owner/name.", metavar="OWNER/NAME")] = None,
+    api_url: Annotated[str | None, typer.Option(help="The git host's REST API.", metavar="URL")] = None,
+    address: AddressOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Start a session for a repository, or go on with the one that it had. Needs GITHUB_TOKEN."""
+    settings = configuration(config, {"repo": repo, "hub.api_url": api_url})
+    if settings.repo is None:
+        raise UsageError("no repository is named: use --repo OWNER/NAME, or `repo:` in loreli.yml")
+    if not settings.backends:
+        raise UsageError("no agent program is configured: name at least one under `backends:` in loreli.yml")
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not token:
+        raise UsageError("GITHUB_TOKEN is not set: the team needs a token that may push to the repository")
+    from loreli_ray.actors.session import Session
+    from loreli_ray.hub import Credentials
+
+    credentials = Credentials(token=token, reviewer_token=os.environ.get("GITHUB_REVIEWER_TOKEN") or None)
+    session = Session.start(settings, repo=settings.repo, credentials=credentials, address=address, say=_say)
+    session.leave()
+    typer.echo(f"session {session.settings.id} works on {settings.repo}")
+    typer.echo("`loreli-ray status` shows it, `loreli-ray down` ends it")
+
+
+def down(
+    session: SessionOption = None,
+    config: ConfigOption = None,
+    address: AddressOption = None,
+    now: Annotated[bool, typer.Option("--now", help="Don't wait for agents to finish what they do.")] = False,
+) -> None:
+    """End a session: its agents, its actors, and Ray if we started it. What was not pushed is rescued to a branch."""
+    from loreli_ray.actors.session import Session
+    from loreli_ray.actors.settings import SessionSettings
+
+    folder = _folder_to_end(session, config)
+    settings = SessionSettings.model_validate_json((folder / "session.json").read_text())
+    joined = Session.join(settings, address=address, say=_say)
+    joined.stop(grace=0.0 if now else settings.config.timeouts.shutdown, say=_say)
+    typer.echo(f"session {settings.id} has ended")
+
+
+def status(session: SessionOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the fleet, the issues and what was landed."""
+    report = client(session, config).status()
+    if as_json:
+        typer.echo(json.dumps(report))
+        return
+    from rich.console import Console
+
+    from loreli_ray.cli.show import fleet_table, issue_table
+
+    console = Console()
+    console.print(f"session {report['session']} on {report['repo']}", highlight=False)
+    console.print(fleet_table(report) if report["agents"] else "no agents")
+    console.print(issue_table(report) if report["issues"] or report["landed"] else "no open issues")
+    for line in _remarks(report):
+        console.print(line, style="dim", highlight=False)
+
+
+def _remarks(report: dict[str, Any]) -> list[str]:
+    tick, lines = report["tick"], list[str]()
+    lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
+    lines += [f"waiting: {reason}" for reason in tick["waiting"]]
+    for node in report["nodes"]:
+        programs = ", ".join(node["backends"]) or "no agent program"
+        lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
+        lines += [f"node {node['host']}: {name} is degraded" for name in node["degraded"]]
+    return lines
+
+
+def _folder_to_end(session: str | None, config: Path | None) -> Path:
+    """A session that is running, or the remains of one whose Ray died."""
+    try:
+        return session_folder(session, config)
+    except SessionError as error:
+        raise SessionError(f"{error} (sessions are kept in {home(config) / 'sessions'})") from error
+
+
+def _say(text: str) -> None:
+    typer.echo(f"· {text}", err=True)
