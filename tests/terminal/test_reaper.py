@@ -52,7 +52,7 @@ spawn("orphan", orphan)
 spawn("daemon", os.setsid, orphan)
 spawn("scrubbed", os.setsid, orphan, scrub)
 if len(sys.argv) > 2:
-    while len([n for n in os.listdir(folder) if n.endswith(".pid")]) < 8: time.sleep(0.01)
+    while len([n for n in os.listdir(folder) if n.endswith(".pid")]) < 9: time.sleep(0.01)  # theirs and the reaper's
     sys.exit(int(sys.argv[2]))
 stay("leader")
 """
