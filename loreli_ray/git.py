@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from loreli_ray.errors import GitError
@@ -87,28 +89,35 @@ def git(
     env = environment(settings=settings, credential=credential) | dict(extra_env or {})
     name = _name(arguments)
     try:
-        done = subprocess.run(
+        # A session of its own: it can't ask on a terminal, and its helpers (git-remote-http) can be ended with it.
+        process = subprocess.Popen(
             ["git", *arguments],
             cwd=cwd,
-            input=stdin,
-            stdin=None if stdin is not None else subprocess.DEVNULL,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
             errors="replace",
             env=env,
-            timeout=timeout,
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired as error:
-        raise GitError(f"took longer than {timeout:g} s", subject=name) from error
     except OSError as error:
         raise GitError(f"can't be run: {error}", subject=name) from error
-    if done.returncode != 0:
-        stderr = done.stderr.strip()
-        last = stderr.splitlines()[-1] if stderr else f"exit status {done.returncode}"
-        raise GitError(last, subject=name, returncode=done.returncode, stderr=stderr)
-    return done.stdout.removesuffix("\n")
+    with process:
+        try:
+            output, complaint = process.communicate(stdin, timeout=timeout)
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise GitError(f"took longer than {timeout:g} s", subject=name) from error
+            raise
+    if process.returncode != 0:
+        stderr = complaint.strip()
+        last = stderr.splitlines()[-1] if stderr else f"exit status {process.returncode}"
+        raise GitError(last, subject=name, returncode=process.returncode, stderr=stderr)
+    return output.removesuffix("\n")
 
 
 async def git_async(

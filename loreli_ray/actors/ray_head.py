@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loreli_ray.actors.settings import write_private
+from loreli_ray.actors.settings import remove_runtime, write_private
 from loreli_ray.errors import SessionError
 from loreli_ray.model import Value
 from loreli_ray.terminal import alive, reaper_command, start_time
@@ -50,7 +49,7 @@ class RayHead(Value):
             sleep(0.05)
         if self.running:
             raise SessionError(f"process {self.pid} does not end", subject="ray")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_runtime(self.folder)
 
 
 def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] = time.sleep) -> RayHead:
@@ -71,22 +70,33 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    address_file = folder / "r" / "ray_current_cluster"
-    deadline = time.monotonic() + _START_TIMEOUT
-    while not (address_file.exists() and address_file.read_text().strip()):
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.terminate()
-            process.wait()
-            tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
-            raise SessionError(f"did not start:\n{tail}", subject="ray")
-        sleep(0.05)
+    try:
+        address = _await_address(folder / "r" / "ray_current_cluster", process, output=output, sleep=sleep)
+    except BaseException:  # an interrupt too must not leave half a Ray
+        process.terminate()
+        process.wait()
+        remove_runtime(folder)
+        raise
     return RayHead(
-        address=address_file.read_text().strip(),
+        address=address,
         token_file=token_file,
         folder=folder,
         pid=process.pid,
         started=start_time(process.pid) or 0,
     )
+
+
+def _await_address(
+    file: Path, process: subprocess.Popen[bytes], *, output: Path, sleep: Callable[[float], None]
+) -> str:
+    """The address, once Ray has written it down."""
+    deadline = time.monotonic() + _START_TIMEOUT
+    while not (file.exists() and file.read_text().strip()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
+            raise SessionError(f"did not start:\n{tail}", subject="ray")
+        sleep(0.05)
+    return file.read_text().strip()
 
 
 def _command(folder: Path, *, slots: int) -> list[str]:

@@ -12,7 +12,6 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +25,7 @@ from loreli_ray.actors.hub import HubActor
 from loreli_ray.actors.ray_head import RayHead, start_ray_head
 from loreli_ray.actors.reactor import Reactor
 from loreli_ray.actors.scaler import Scaler
-from loreli_ray.actors.settings import SessionSettings, runtime_root, write_private
+from loreli_ray.actors.settings import SessionSettings, remove_runtime, runtime_root, write_private
 from loreli_ray.actors.spawn import create_control
 from loreli_ray.actors.supervisor import Supervisor
 from loreli_ray.clock import SystemClock
@@ -61,14 +60,12 @@ class Session:
         asyncio.run(_check_hub(settings, credentials))
         write_private(settings.credentials, credentials.model_dump_json())
         write_private(settings.folder / "session.json", settings.model_dump_json())
-        head = join(config, address=address, say=say)
-        session = cls(settings, head)
-        settings.endpoint.unlink(missing_ok=True)
-        say("starting the actors")
-        handles = {kind: create_control(kind, actor, settings) for kind, actor in _CONTROL.items()}
-        wait(handles["hub"].ready.remote(), deadline=config.timeouts.start, subject="hub")
-        wait(handles["supervisor"].status.remote(), deadline=config.timeouts.start, subject="supervisor")
-        session._until(settings.endpoint.exists, seconds=config.timeouts.start, what="the HTTP API does not start")
+        session = cls(settings, join(config, address=address, say=say))
+        try:
+            session._start_actors(say)
+        except BaseException:  # an interrupt too must not leave half a session
+            session._end(say)
+            raise
         return session
 
     @classmethod
@@ -87,18 +84,7 @@ class Session:
         """
         self._pause()
         left = self._drain(grace, say=say)
-        say("stopping the actors")
-        self._close_nodes()
-        for name in self._actors():
-            ray.kill(ray.get_actor(name, namespace=NAMESPACE))
-        self.settings.endpoint.unlink(missing_ok=True)
-        self.settings.credentials.unlink(missing_ok=True)
-        shutil.rmtree(self.settings.runtime, ignore_errors=True)
-        others = [name for name in _all_actors() if not name.startswith(f"{self.settings.id}/")]
-        self.leave()
-        if self._head is not None and not others:
-            say("stopping Ray")
-            stop_head(self.settings.config)
+        self._end(say)
         if left:
             raise SessionError(
                 f"these agents could not be removed in order: {', '.join(left)}", subject=self.settings.id
@@ -119,6 +105,30 @@ class Session:
         return wait(getattr(handle, method).remote(*arguments), deadline=allowed, subject=actor)
 
     # ── inside ──
+
+    def _start_actors(self, say: Say) -> None:
+        start = self.settings.config.timeouts.start
+        self.settings.endpoint.unlink(missing_ok=True)
+        say("starting the actors")
+        handles = {kind: create_control(kind, actor, self.settings) for kind, actor in _CONTROL.items()}
+        wait(handles["hub"].ready.remote(), deadline=start, subject="hub")
+        wait(handles["supervisor"].status.remote(), deadline=start, subject="supervisor")
+        self._until(self.settings.endpoint.exists, seconds=start, what="the HTTP API does not start")
+
+    def _end(self, say: Say) -> None:
+        """Ends what there is of the session in this Ray, and Ray when it is ours and nobody else uses it."""
+        say("stopping the actors")
+        self._close_nodes()
+        for name in self._actors():
+            ray.kill(ray.get_actor(name, namespace=NAMESPACE))
+        self.settings.endpoint.unlink(missing_ok=True)
+        self.settings.credentials.unlink(missing_ok=True)
+        remove_runtime(self.settings.runtime)
+        others = [name for name in _all_actors() if not name.startswith(f"{self.settings.id}/")]
+        self.leave()
+        if self._head is not None and not others:
+            say("stopping Ray")
+            stop_head(self.settings.config)
 
     def _pause(self) -> None:
         try:
@@ -176,7 +186,7 @@ class Session:
 
 def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
     """Joins a Ray cluster: the one at `address`, else our own head on this machine, started when it does not run."""
-    head = None
+    head, started = None, False
     if address is None:
         head = _read_head(config.home)
         if head is None or not head.running:
@@ -184,13 +194,18 @@ def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
             folder = runtime_root() / f"ray-{secrets.token_hex(3)}"
             head = start_ray_head(folder, slots=max(32, 2 * config.scaling.max_agents))
             write_private(config.home / "ray.json", head.model_dump_json())
+            started = True
         _use_token(head.token_file)
         address = head.address
     _quiet()
     try:
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError) as error:
-        raise SessionError(f"can't be joined: {error}", subject=f"ray at {address}") from error
+    except BaseException as error:
+        if started:
+            stop_head(config)
+        if isinstance(error, ConnectionError | RuntimeError):
+            raise SessionError(f"can't be joined: {error}", subject=f"ray at {address}") from error
+        raise
     return head
 
 
@@ -200,9 +215,6 @@ def stop_head(config: Config) -> None:
     if head is not None:
         head.stop()
         (config.home / "ray.json").unlink(missing_ok=True)
-    root = runtime_root()
-    if root.exists() and not any(root.iterdir()):
-        root.rmdir()
 
 
 def sessions(home: Path) -> list[SessionSettings]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from loreli_ray.clock import Clock, SystemClock
@@ -53,6 +55,13 @@ class SessionSettings(Value):
 def runtime_root() -> Path:
     """The parent of all runtime folders of this user: short and private."""
     return Path(tempfile.gettempdir()) / f"loreli-{os.getuid()}"
+
+
+def remove_runtime(folder: Path) -> None:
+    """Removes one runtime folder, and with the last one their parent."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # others still have theirs there
+        folder.parent.rmdir()
 
 
 def write_private(path: Path, text: str) -> None:

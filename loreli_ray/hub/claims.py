@@ -3,25 +3,45 @@
 `refs/loreli/claims/<issue>` points at a commit without parents and with an empty tree, whose message is the claim as
 JSON. It is moved by `git push --force-with-lease=<ref>:<seen>` and never with `+`, which would switch the lease off. A
 nonce in each message keeps two claims from ever being the same object. Costs no API request.
+
+Every method raises `Unavailable` when the host can't be reached and another `HubError` when it refuses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import re
 import secrets
 from pathlib import Path
-from typing import Any
 
-from loreli_ray.errors import Conflict, GitError, HubError, Unavailable
+from pydantic import FiniteFloat, ValidationError
+
+from loreli_ray.errors import Conflict, GitError, HubError, NotFound, Refused, Unavailable
 from loreli_ray.git import GitCredential, git_async
-from loreli_ray.model import Claim
+from loreli_ray.model import Claim, Value
 
 NAMESPACE = "refs/loreli/claims"
+_REF = re.compile(rf"{NAMESPACE}/([1-9][0-9]*)")
 _AUTHOR = {f"GIT_{who}_{what}": value
            for who in ("AUTHOR", "COMMITTER")
            for what, value in (("NAME", "loreli"), ("EMAIL", "loreli@localhost"))}  # fmt: skip
-_LOST = ("stale info", "[rejected]", "[remote rejected]", "fetch first", "cannot lock ref", "failed to update ref")
+# What git says of a swap that lost, at either end; and of a host that gave no answer.
+_LOST = ("stale info", "fetch first", "lock ref", "failed to update ref", "already exists", "incorrect old value")
+_SILENT = ("unable to access", "RPC failed", "hung up unexpectedly", "unexpected disconnect", "early EOF")
+_STATUS = re.compile(r"returned error: (\d{3})")
+_LOCKED_OUT = re.compile(r"Authentication failed|could not read Username")
+_MISSING = re.compile(r"repository .* not found", re.IGNORECASE)
+TIMEOUT = 30.0
+
+
+class _Lease(Value):
+    """A claim's message."""
+
+    session: str
+    agent: str
+    generation: int
+    until: FiniteFloat
+    nonce: str
 
 
 class Claims:
@@ -32,7 +52,8 @@ class Claims:
         self._remote = remote
         self._credential = credential
         self._session = session
-        self._known: dict[str, Claim] = {}
+        self._refs: dict[str, str] = {}
+        self._claims: dict[int, Claim] = {}
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
@@ -42,30 +63,22 @@ class Claims:
             await self._git("init", "--quiet", "--bare")
 
     async def read(self, base: str) -> tuple[tuple[Claim, ...], str]:
-        """All claims, and the head of branch `base`. One call to the host when nothing has changed, two otherwise.
-
-        Raises `Unavailable` when the host can't be reached.
-        """
+        """All claims, and the head of branch `base`. One call to the host when nothing has changed, two otherwise."""
         async with self._lock:
-            heads = await self._listing(f"{NAMESPACE}/*", f"refs/heads/{base}")
-            base_head = heads.pop(f"refs/heads/{base}", "")
-            if any(oid not in self._known for oid in heads.values()):
-                await self._network("fetch", "--quiet", "--no-tags", "--prune", self._remote,
-                                    f"+{NAMESPACE}/*:{NAMESPACE}/*")  # fmt: skip
-            claims = [await self._claim(ref, oid) for ref, oid in heads.items()]
-            self._known = {claim.oid: claim for claim in claims if claim is not None}
-        return tuple(sorted(self._known.values(), key=lambda claim: claim.issue)), base_head
+            head = f"refs/heads/{base}"
+            refs = await self._listing(f"{NAMESPACE}/*", head)
+            base_head = refs.pop(head, "")
+            if refs != self._refs:
+                await self._fetch()
+            return tuple(claim for _, claim in sorted(self._claims.items())), base_head
 
     async def get(self, issue: int) -> Claim | None:
         """The claim on one issue as the host holds it now."""
         async with self._lock:
             ref = f"{NAMESPACE}/{issue}"
-            oid = (await self._listing(ref)).get(ref)
-            if oid is None:
-                return None
-            if oid not in self._known:
-                await self._network("fetch", "--quiet", "--no-tags", self._remote, f"+{ref}:{ref}")
-            return await self._claim(ref, oid)
+            if (await self._listing(ref)).get(ref) != self._refs.get(ref):
+                await self._fetch()
+            return self._claims.get(issue)
 
     async def take(self, issue: int, *, agent: str, generation: int, until: float, replaces: Claim | None) -> Claim:
         """Takes the lease on an issue from exactly the state `replaces` (None: no ref). `Conflict` when it moved."""
@@ -88,60 +101,81 @@ class Claims:
         await self._push(f":{NAMESPACE}/{claim.issue}", issue=claim.issue, expected=claim.oid, oid=None)
 
     async def _swap(self, issue: int, *, agent: str, generation: int, until: float, expected: str) -> Claim:
-        fields = {"session": self._session, "agent": agent, "generation": generation, "until": until}
-        message = json.dumps({**fields, "nonce": secrets.token_hex(8)}, sort_keys=True)
+        lease = _Lease(
+            session=self._session, agent=agent, generation=generation, until=until, nonce=secrets.token_hex(8)
+        )
         tree = await self._git("hash-object", "-t", "tree", "-w", "--stdin", stdin="")
-        oid = await self._git("commit-tree", tree, "-m", message, extra_env=_AUTHOR)
+        oid = await self._git("commit-tree", tree, stdin=lease.model_dump_json(), extra_env=_AUTHOR)
         await self._push(f"{oid}:{NAMESPACE}/{issue}", issue=issue, expected=expected, oid=oid)
-        return Claim(issue=issue, session=self._session, agent=agent, generation=generation, until=until, oid=oid)
+        return _claim(issue, lease, oid=oid)
 
     async def _push(self, refspec: str, *, issue: int, expected: str, oid: str | None) -> None:
-        ref = f"{NAMESPACE}/{issue}"
+        ref, subject = f"{NAMESPACE}/{issue}", f"issue #{issue}"
         try:
-            lease = f"--force-with-lease={ref}:{expected}"
-            await self._network("push", "--quiet", lease, self._remote, refspec)
-        except Unavailable:
-            # The answer may be lost and the push not: what the host holds now decides.
-            if (await self._listing(ref)).get(ref) != oid:
-                raise
+            await self._remotely("push", "--quiet", f"--force-with-lease={ref}:{expected}", self._remote, refspec)
         except GitError as error:
-            if any(word in error.stderr or word in str(error) for word in _LOST):
-                raise Conflict("somebody else moved the claim", subject=f"issue #{issue}") from error
-            raise HubError(f"the claim can't be written: {error}", subject=f"issue #{issue}") from error
+            if any(words in error.stderr for words in _LOST):
+                raise Conflict("somebody else moved the claim", subject=subject) from error
+            failure = _translated(error, subject=subject)
+            # The answer may be lost and the push not: what the host holds now decides.
+            if not isinstance(failure, Unavailable) or (await self._listing(ref)).get(ref) != oid:
+                raise failure from error
 
     async def _listing(self, *patterns: str) -> dict[str, str]:
-        try:
-            text = await self._network("ls-remote", "--quiet", self._remote, *patterns)
-        except GitError as error:
-            raise HubError(f"the claims can't be listed: {error}", subject=self._remote) from error
+        """The refs that the host holds, with their objects. ls-remote also matches longer names that end alike."""
+        text = await self._reading("ls-remote", "--quiet", self._remote, *patterns)
         pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
-        return {ref: oid for oid, ref in pairs}
+        return {ref: oid for oid, ref in pairs if ref in patterns or ref.startswith(f"{NAMESPACE}/")}
 
-    async def _claim(self, ref: str, oid: str) -> Claim | None:
-        if oid in self._known:
-            return self._known[oid]
-        issue = ref.rpartition("/")[2]
-        try:
-            fields: dict[str, Any] = json.loads(await self._git("log", "-1", "--format=%B", oid))
-            return Claim(
-                issue=int(issue),
-                session=str(fields["session"]),
-                agent=str(fields["agent"]),
-                generation=int(fields["generation"]),
-                until=float(fields["until"]),
-                oid=oid,
-            )
-        except (ValueError, KeyError, TypeError, GitError):
-            # A ref that nobody of ours wrote, or one that moved between listing and fetching: it is no claim now.
-            return None
+    async def _fetch(self) -> None:
+        """Brings all claims here, and reads them from what has come, which may be newer than what was listed."""
+        everything = f"+{NAMESPACE}/*:{NAMESPACE}/*"
+        await self._reading("fetch", "--quiet", "--no-tags", "--prune", self._remote, everything)
+        # A claim's message is one line, so its subject is the whole of it.
+        text = await self._git("for-each-ref", "--format=%(refname) %(objectname) %(contents:subject)", NAMESPACE)
+        self._refs, self._claims = {}, {}
+        for ref, oid, message in (line.split(" ", 2) for line in text.split("\n") if line):
+            self._refs[ref] = oid
+            name = _REF.fullmatch(ref)
+            try:
+                if name is not None:
+                    issue = int(name[1])
+                    self._claims[issue] = _claim(issue, _Lease.model_validate_json(message), oid=oid)
+            except ValidationError:
+                continue  # a ref that nobody of ours wrote is no claim
 
-    async def _network(self, *arguments: str) -> str:
+    async def _reading(self, *arguments: str) -> str:
         try:
-            return await git_async(*arguments, cwd=self._path, credential=self._credential, timeout=30)
+            return await self._remotely(*arguments)
         except GitError as error:
-            if error.returncode is None or "unable to access" in error.stderr or "RPC failed" in error.stderr:
-                raise Unavailable(str(error), subject=self._remote) from error
-            raise
+            raise _translated(error, subject=self._remote) from error
+
+    async def _remotely(self, *arguments: str) -> str:
+        return await git_async(*arguments, cwd=self._path, credential=self._credential, timeout=TIMEOUT)
 
     async def _git(self, *arguments: str, stdin: str | None = None, extra_env: dict[str, str] | None = None) -> str:
         return await git_async(*arguments, cwd=self._path, stdin=stdin, extra_env=extra_env)
+
+
+def _claim(issue: int, lease: _Lease, *, oid: str) -> Claim:
+    return Claim(
+        issue=issue,
+        session=lease.session,
+        agent=lease.agent,
+        generation=lease.generation,
+        until=lease.until,
+        oid=oid,
+    )
+
+
+def _translated(error: GitError, *, subject: str) -> HubError:
+    found = _STATUS.search(error.stderr)
+    status = int(found[1]) if found else 0
+    kind = HubError
+    if status in (401, 403) or _LOCKED_OUT.search(error.stderr):
+        kind = Refused
+    elif _MISSING.search(error.stderr):
+        kind = NotFound
+    elif error.returncode is None or any(words in error.stderr for words in _SILENT):
+        kind = Unavailable
+    return kind(str(error), subject=subject, status=status)

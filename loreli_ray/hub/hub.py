@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
-from loreli_ray.errors import Conflict, HubError, NotFound, Refused
+from loreli_ray.errors import Conflict, HubError, NotFound, Refused, Unavailable
 from loreli_ray.git import GitCredential
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.claims import Claims
@@ -170,8 +170,8 @@ class Hub:
         if found:
             await self._author.write("PATCH", self._url("pulls", found[0].number), fields)
             return found[0].number
-        content = await self._author.write("POST", self._url("pulls"), {**fields, "head": head, "base": self.base})
-        return shapes.Pull.model_validate_json(content).number
+        new = {**fields, "head": head, "base": self.base}
+        return (await self._author.make("POST", self._url("pulls"), shapes.Pull, new)).number
 
     async def submit_review(
         self, pull: Pull, *, outcome: Outcome, text: str, comments: list[dict[str, Any]], by: Authorship
@@ -181,12 +181,11 @@ class Hub:
         for review in now.reviews if now is not None else ():
             if review.by is not None and review.by.agent == by.agent and review.commit == pull.head:
                 return review.id
-        event = outcome if self._reviewer is not self._author else Outcome.COMMENT
+        event = outcome if len(self._accounts) > 1 else Outcome.COMMENT
         marker = markers.render("review", outcome=outcome.value, **by.model_dump(mode="json"))
         body = f"{text.strip()}\n\n{marker}"
         fields = {"commit_id": pull.head, "event": event.value, "body": body, "comments": comments}
-        content = await self._reviewer.write("POST", self._url("pulls", pull.number, "reviews"), fields)
-        return shapes.Review.model_validate_json(content).id
+        return (await self._reviewer.make("POST", self._url("pulls", pull.number, "reviews"), shapes.Review, fields)).id
 
     async def merge(self, pull: Pull, *, title: str, message: str) -> str:
         """Merges exactly the head in `pull`; the merge commit. One that is merged already is no error.
@@ -200,13 +199,12 @@ class Hub:
             "commit_message": message,
         }
         try:
-            content = await self._author.write("PUT", self._url("pulls", pull.number, "merge"), fields)
-        except (Refused, Conflict):
+            return (await self._author.make("PUT", self._url("pulls", pull.number, "merge"), shapes.Merged, fields)).sha
+        except (Refused, Conflict, Unavailable):  # Unavailable: perhaps only the answer was lost
             now = await self._author.get(self._url("pulls", pull.number), shapes.Pull)
             if now.merged and now.merge_commit_sha and now.head.sha == pull.head:
                 return now.merge_commit_sha
             raise
-        return shapes.Merged.model_validate_json(content).sha
 
     async def close_issue(self, number: int) -> None:
         """Closes an issue, for hosts and branches where `Closes #n` does not."""

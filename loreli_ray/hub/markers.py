@@ -1,7 +1,8 @@
 """Machine-readable HTML comments in what the team writes on the git host (SPEC L12).
 
 A marker is one line, `<!-- loreli {json} -->`. It counts only in text that one of the team's own accounts wrote:
-anybody can type one, so whoever parses it checks the author first.
+anybody can type one, so whoever parses it checks the author first. The text above a marker is an agent's, who can type
+one as well: ours is written beneath it, so the last one counts.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def render(kind: str, **fields: object) -> str:
 
 
 def parse(text: str | None, kind: str) -> dict[str, Any] | None:
-    """The fields of the first marker of `kind`; None without one."""
-    for match in _MARKER.finditer(text or ""):
+    """The fields of the last marker of `kind`; None without one."""
+    for match in reversed(list(_MARKER.finditer(text or ""))):
         try:
             fields: object = json.loads(match[1])
         except json.JSONDecodeError:

@@ -8,19 +8,15 @@ transport, time-outs, retries for reads only, and a pause between writes.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import httpx
 from githubkit import GitHub
-from githubkit.exception import (
-    GitHubException,
-    RateLimitExceeded,
-    RequestFailed,
-    RequestTimeout,
-)
+from githubkit.exception import GitHubException, RequestFailed, RequestTimeout
 from githubkit.exception import RequestError as RequestProblem
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from loreli_ray.clock import Clock
 from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
@@ -31,6 +27,12 @@ T = TypeVar("T")
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 READ_TRIES = 3
 PAGE = 100
+REMEMBERED = 2000
+_KINDS: dict[int, type[HubError]] = {
+    **dict.fromkeys((401, 403, 405, 410, 422), Refused),
+    404: NotFound,
+    409: Conflict,
+}
 
 
 class Budget(Value):
@@ -54,16 +56,21 @@ class _KeptAlive(httpx.AsyncHTTPTransport):
 
 
 class Transport:
-    """Requests of one account. `pause` is the shortest time between two writes, in seconds."""
+    """Requests of one account. `pause` is the shortest time between two writes, in seconds.
 
-    def __init__(self, *, token: str, api_url: str, clock: Clock, pause: float) -> None:
+    Every method raises a `HubError`: `Unavailable` when no answer comes, else what the status says.
+    """
+
+    def __init__(
+        self, *, token: str, api_url: str, clock: Clock, pause: float, timeout: httpx.Timeout = TIMEOUT
+    ) -> None:
         self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8))
         self._github: GitHub[Any] = GitHub(
             token,
             base_url=api_url.rstrip("/") + "/",
             http_cache=False,
             auto_retry=False,
-            timeout=TIMEOUT,
+            timeout=timeout,
             async_transport=self._kept,
             user_agent="loreli-ray",
         )
@@ -71,7 +78,7 @@ class Transport:
         self._pause = pause
         self._last_write = float("-inf")
         self._writing = asyncio.Lock()
-        self._seen: dict[str, tuple[str, bytes]] = {}
+        self._seen: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
         self.budget = Budget()
 
     async def close(self) -> None:
@@ -103,6 +110,10 @@ class Transport:
             finally:
                 self._last_write = self._clock.monotonic()
 
+    async def make(self, method: str, url: str, shape: type[T], json: object) -> T:
+        """A write, and what it made, parsed as `shape`."""
+        return _parse(await self.write(method, url, json), shape, url=url)
+
     async def _read(self, url: str, *, params: Mapping[str, str | int] | None) -> bytes:
         key = str(httpx.URL(url, params=dict(params or {})))
         for attempt in range(1, READ_TRIES + 1):
@@ -119,16 +130,28 @@ class Transport:
         headers = {"If-None-Match": known[0]} if known else {}
         response = await self._send("GET", url, params=dict(params or {}), headers=headers)
         if response.status_code == 304 and known is not None:
+            self._seen.move_to_end(key)
             return known[1]
         if etag := response.headers.get("etag"):
             self._seen[key] = (etag, response.content)
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
         return response.content
 
     async def _send(self, method: str, url: str, **options: Any) -> httpx.Response:
+        subject = f"{method} {url}"
         try:
             answer = await self._github.arequest(method, url, **options)  # pyright: ignore[reportUnknownMemberType]
-        except GitHubException as error:
-            raise _translated(error, subject=f"{method} {url}") from error
+        except RequestFailed as error:
+            self._count(error.response.raw_response)
+            raise _refusal(error.response.raw_response, subject=subject, now=self._clock.now()) from error
+        except RequestTimeout as error:
+            raise Unavailable("no answer in time", subject=subject) from error
+        except RequestProblem as error:
+            cause: Exception = error.exc
+            raise Unavailable(f"can't be reached: {str(cause) or type(cause).__name__}", subject=subject) from error
+        except (GitHubException, ValueError) as error:  # ValueError: a Retry-After that is no number
+            raise HubError(f"the answer can't be read: {error}", subject=subject) from error
         self._count(answer.raw_response)
         return answer.raw_response
 
@@ -157,40 +180,37 @@ def _number(response: httpx.Response, header: str) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _translated(error: GitHubException, *, subject: str) -> HubError:
-    if isinstance(error, RateLimitExceeded):
-        return RateLimited(
-            "the rate limit is used up",
-            subject=subject,
-            status=error.response.status_code,
-            retry_after=error.retry_after.total_seconds(),
-        )
-    if isinstance(error, RequestFailed):
-        return _refusal(error.response.raw_response, subject=subject)
-    if isinstance(error, RequestTimeout):
-        return Unavailable("no answer in time", subject=subject)
-    if isinstance(error, RequestProblem):
-        cause: object = error.__cause__
-        return Unavailable(f"can't be reached: {cause or type(cause).__name__}", subject=subject)
-    return HubError(str(error) or type(error).__name__, subject=subject)
+class _Complaint(BaseModel):
+    """GitHub's error body: https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api."""
+
+    message: str = ""
+    errors: object = None
 
 
-def _refusal(response: httpx.Response, *, subject: str) -> HubError:
+def _refusal(response: httpx.Response, *, subject: str, now: float) -> HubError:
     status = response.status_code
     try:
-        body: object = response.json()
-    except ValueError:
-        body = None
-    said = body.get("message") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    details = body.get("errors") if isinstance(body, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    message = f"{status} {said or response.reason_phrase}" + (f" {details}" if details else "")
-    kind = HubError
-    if status == 404:
-        kind = NotFound
-    elif status == 409:
-        kind = Conflict
-    elif status in (401, 403, 405, 410, 422):
-        kind = Refused
-    elif status >= 500:
-        kind = Unavailable
+        said = _Complaint.model_validate_json(response.content)
+    except ValidationError:
+        said = _Complaint()
+    message = f"{status} {said.message or response.reason_phrase}" + (f" {said.errors}" if said.errors else "")
+    wait = _wait(response, said.message, now=now)
+    if wait is not None:
+        return RateLimited(message, subject=subject, status=status, retry_after=wait)
+    kind = Unavailable if status >= 500 else _KINDS.get(status, HubError)
     return kind(message, subject=subject, status=status)
+
+
+def _wait(response: httpx.Response, said: str, *, now: float) -> float | None:
+    """How many seconds a rate limit asks to wait; None when the refusal is none.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#exceeding-the-rate-limit
+    """
+    if response.status_code not in (403, 429):
+        return None
+    after, reset = _number(response, "retry-after"), _number(response, "x-ratelimit-reset")
+    if after is not None:
+        return float(after)
+    if _number(response, "x-ratelimit-remaining") == 0 and reset is not None:
+        return max(0.0, reset - now)
+    return 60.0 if response.status_code == 429 or "rate limit" in said.lower() else None

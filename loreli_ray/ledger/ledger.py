@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,10 +19,10 @@ from loreli_ray.model import Event, EventKind, Record
 
 VERSION = 1
 _SCHEMA = """
-CREATE TABLE agents (name TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
-CREATE TABLE incarnations (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
-CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE events (
+CREATE TABLE IF NOT EXISTS agents (name TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS incarnations (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
     kind TEXT NOT NULL,
@@ -31,22 +31,27 @@ CREATE TABLE events (
     text TEXT NOT NULL,
     data TEXT NOT NULL
 ) STRICT;
-CREATE INDEX events_by_agent ON events (agent, seq);
-CREATE INDEX events_by_kind ON events (kind, seq);
+CREATE INDEX IF NOT EXISTS events_by_agent ON events (agent, seq);
+CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
 """
 
 
 class Ledger:
-    """The ledger in the file `path`; made when it is not there. Every method raises `LedgerError` when it fails."""
+    """The ledger in the file `path`; made when it is not there. Every method raises `LedgerError` when it fails.
 
-    def __init__(self, path: Path) -> None:
+    `patience` is how many seconds a call waits for another process that holds the file.
+    """
+
+    def __init__(self, path: Path, *, patience: float = 5.0) -> None:
         self._path = path
-        with self._guard():
+        with self._guard(), ExitStack() as undo:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+            undo.callback(self._db.close)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._migrate()
+            undo.pop_all()
 
     def close(self) -> None:
         self._db.close()
@@ -68,13 +73,8 @@ class Ledger:
     def records(self) -> list[Record]:
         """The fleet, in order of registration."""
         with self._guard():
-            rows = self._db.execute("SELECT name, record FROM agents ORDER BY rowid").fetchall()
-        try:
-            return [Record.model_validate_json(text) for _, text in rows]
-        except ValidationError as error:
-            raise LedgerError(
-                f"a record can't be read: {error.error_count()} mistakes", subject=str(self._path)
-            ) from error
+            rows = self._db.execute("SELECT record FROM agents ORDER BY rowid").fetchall()
+            return [Record.model_validate_json(text) for (text,) in rows]
 
     def next_incarnation(self, name: str) -> int:
         """A number that is higher than any before for this name; it is used up by asking."""
@@ -96,7 +96,7 @@ class Ledger:
         """The fact of that key; None without one."""
         with self._guard():
             row = self._db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
-        return json.loads(row[0]) if row else None
+            return json.loads(row[0]) if row else None
 
     # ── events ──
 
@@ -113,8 +113,7 @@ class Ledger:
         self, *, after: int = 0, agent: str = "", kinds: Sequence[EventKind] = (), limit: int = 1000
     ) -> list[Event]:
         """The last `limit` events with a number above `after`, oldest first."""
-        clauses, values = ["seq > ?"], [after]
-        arguments: list[object] = list(values)
+        clauses, arguments = ["seq > ?"], list[object]([after])
         if agent:
             clauses.append("agent = ?")
             arguments.append(agent)
@@ -124,10 +123,10 @@ class Ledger:
         query = f"SELECT seq, at, kind, agent, issue, text, data FROM events WHERE {' AND '.join(clauses)}"
         with self._guard():
             rows = self._db.execute(f"{query} ORDER BY seq DESC LIMIT ?", (*arguments, limit)).fetchall()
-        return [
-            Event(seq=seq, at=at, kind=EventKind(kind), agent=name, issue=issue, text=text, data=json.loads(data))
-            for seq, at, kind, name, issue, text, data in reversed(rows)
-        ]
+            return [
+                Event(seq=seq, at=at, kind=EventKind(kind), agent=name, issue=issue, text=text, data=json.loads(data))
+                for seq, at, kind, name, issue, text, data in reversed(rows)
+            ]
 
     # ── inside ──
 
@@ -143,5 +142,6 @@ class Ledger:
     def _guard(self) -> Generator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(str(error), subject=str(self._path)) from error
+        except (sqlite3.Error, OSError, TypeError, ValueError) as error:  # the last two: what is no JSON, or no text
+            why = "a line can't be read" if isinstance(error, ValidationError) else str(error)
+            raise LedgerError(why, subject=str(self._path)) from error

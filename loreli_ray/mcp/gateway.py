@@ -70,14 +70,13 @@ class Gateway:
             await self._serving
 
     def admit(self, agent: str, *, token_file: Path) -> None:
-        """Gives `agent` the capability in `token_file`; makes the file when it is not there."""
-        if not token_file.exists():
-            token_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
+        """Gives `agent` the capability in `token_file`; makes the file when it is not there, or empty."""
+        token = token_file.read_text().strip() if token_file.exists() else ""
+        if not token:
+            token = secrets.token_urlsafe(32)
+            _write_private(token_file, token)
         self.dismiss(agent)
-        self._agents[token_file.read_text().strip()] = agent
+        self._agents[token] = agent
 
     def dismiss(self, agent: str) -> None:
         """Takes the agent's capability away."""
@@ -127,6 +126,15 @@ class Gateway:
             await app(scope, receive, send)
 
         return guarded
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Whole or not at all: half a capability would be guessed sooner than a whole one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    new.replace(path)
 
 
 def _listen(host: str, port: int) -> socket.socket:
