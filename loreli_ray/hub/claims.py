@@ -21,7 +21,7 @@ from loreli_ray.git import GitCredential, git_async
 from loreli_ray.model import Claim, Value
 
 NAMESPACE = "refs/loreli/claims"
-_REF = re.compile(rf"{NAMESPACE}/([1-9][0-9]*)")
+_REF = re.compile(rf"{NAMESPACE}/([1-9][0-9]{{0,17}})")
 _AUTHOR = {f"GIT_{who}_{what}": value
            for who in ("AUTHOR", "COMMITTER")
            for what, value in (("NAME", "loreli"), ("EMAIL", "loreli@localhost"))}  # fmt: skip
@@ -124,7 +124,7 @@ class Claims:
     async def _listing(self, *patterns: str) -> dict[str, str]:
         """The refs that the host holds, with their objects. ls-remote also matches longer names that end alike."""
         text = await self._reading("ls-remote", "--quiet", self._remote, *patterns)
-        pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
+        pairs = (line.split("\t", 1) for line in text.split("\n") if "\t" in line)
         return {ref: oid for oid, ref in pairs if ref in patterns or ref.startswith(f"{NAMESPACE}/")}
 
     async def _fetch(self) -> None:

@@ -296,7 +296,7 @@ class Hub:
         said = fields.pop("outcome", None)
         return Review(
             id=review.id,
-            outcome=Outcome(said) if said in set(Outcome) else Outcome.COMMENT,
+            outcome=Outcome(said) if said in tuple(Outcome) else Outcome.COMMENT,
             commit=review.commit_id or "",
             body=markers.strip(review.body),
             author=review.user.login if review.user else "",

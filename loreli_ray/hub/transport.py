@@ -147,8 +147,8 @@ class Transport:
             raise _refusal(error.response.raw_response, subject=subject, now=self._clock.now()) from error
         except RequestTimeout as error:
             raise Unavailable("no answer in time", subject=subject) from error
-        except RequestProblem as error:
-            cause: Exception = error.exc
+        except RequestProblem as error:  # pyright: ignore[reportUnknownVariableType]
+            cause: object = error.__cause__
             raise Unavailable(f"can't be reached: {str(cause) or type(cause).__name__}", subject=subject) from error
         except (GitHubException, ValueError) as error:  # ValueError: a Retry-After that is no number
             raise HubError(f"the answer can't be read: {error}", subject=subject) from error
