@@ -24,6 +24,7 @@ from loreli_ray.model import (
     RenewClaim,
     Retire,
     Review,
+    Snapshot,
 )
 
 
@@ -86,21 +87,40 @@ class Deeds:
         verdict = pull.verdict
         if pull.by is None or verdict is None or verdict.by is None:
             return
+        landed = _landed(intent, verdict)
+        await self._supervisor.call("landing", landed)
         title = f"{pull.title} (#{pull.number})"
         message = f"Closes #{intent.issue}\n\nWritten by {pull.by.agent}, reviewed by {verdict.by.agent}."
         commit: str = await self._hub.call("merge", pull, title=title, message=message)
-        await self._supervisor.call("landed", _landed(intent, verdict, commit=commit))
-        await self._hub.call("delete_branch", pull.head_ref)
-        if await self._hub.call("issue_open", intent.issue):
-            await self._hub.call("close_issue", intent.issue)
-        await self._hub.call("remove_claim", intent.issue)
+        await self._settle(landed, commit)
+
+    async def settle_all(self, snapshot: Snapshot) -> None:
+        """Finishes what was being landed when something died: the merge may have been carried out, and no more."""
+        pending: list[Landed] = await self._supervisor.call("landings")
+        opened = {pull.number for pull in snapshot.pulls}
+        for landed in pending:
+            if landed.pull in opened:
+                continue  # not merged yet: it is landed like any other
+            commit: str | None = await self._hub.call("merged_as", landed.pull)
+            if commit is None:
+                await self._supervisor.call("not_landed", landed.issue)
+            else:
+                await self._settle(landed, commit)
+
+    async def _settle(self, landed: Landed, commit: str) -> None:
+        """What follows a merge, to the ledger last."""
+        await self._hub.call("delete_branch", landed.branch)
+        if await self._hub.call("issue_open", landed.issue):
+            await self._hub.call("close_issue", landed.issue)
+        await self._hub.call("remove_claim", landed.issue)
+        await self._supervisor.call("landed", landed.model_copy(update={"commit": commit}))
 
     async def _say(self, kind: EventKind, text: str, agent: str, issue: int) -> None:
         event = Event(kind=kind, at=self._clock.now(), agent=agent, issue=issue, text=text)
         await self._supervisor.call("report", event)
 
 
-def _landed(intent: Land, verdict: Review, *, commit: str) -> Landed:
+def _landed(intent: Land, verdict: Review) -> Landed:
     author, reviewer = intent.pull.by, verdict.by
     assert author is not None
     assert reviewer is not None
@@ -108,9 +128,10 @@ def _landed(intent: Land, verdict: Review, *, commit: str) -> Landed:
         issue=intent.issue,
         title=intent.pull.title,
         pull=intent.pull.number,
+        branch=intent.pull.head_ref,
         author=Landed.Who(name=author.agent, provider=author.provider, side=author.side),
         reviewer=Landed.Who(name=reviewer.agent, provider=reviewer.provider, side=reviewer.side),
         rounds=intent.rounds,
-        commit=commit,
+        commit="",
         seconds=0.0,
     )

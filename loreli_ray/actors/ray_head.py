@@ -26,6 +26,9 @@ _OBJECT_STORE = 100 * 2**20
 _START_TIMEOUT = 60.0
 _GRACE = 4.0
 
+#: The heads that this process started: they may outlive it, but while it lives it has to wait for them.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
 
 class RayHead(Value):
     """A running head: its address, its token file, and the process that ends it."""
@@ -49,6 +52,8 @@ class RayHead(Value):
             sleep(0.05)
         if self.running:
             raise SessionError(f"process {self.pid} does not end", subject="ray")
+        if (child := _children.pop(self.pid, None)) is not None:
+            child.wait()
         remove_runtime(self.folder)
 
 
@@ -77,6 +82,7 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
         process.wait()
         remove_runtime(folder)
         raise
+    _children[process.pid] = process
     return RayHead(
         address=address,
         token_file=token_file,

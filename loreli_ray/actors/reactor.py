@@ -75,6 +75,7 @@ class Reactor:
         snapshot: Snapshot = await self._hub.call("snapshot")
         tick = Tick(session=self._settings.id, snapshot=snapshot, fleet=fleet, config=self._config, single=single)
         await self._post(tick)
+        await self._deeds.settle_all(snapshot)
         intents = self._intents(tick)
         await self._carry_out(intents)
         await self._scale(tick)

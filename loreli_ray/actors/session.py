@@ -195,7 +195,7 @@ def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
             head = start_ray_head(folder, slots=max(32, 2 * config.scaling.max_agents))
             write_private(config.home / "ray.json", head.model_dump_json())
             started = True
-        _use_token(head.token_file)
+        use_token(head.token_file)
         address = head.address
     _quiet()
     try:
@@ -268,7 +268,7 @@ def _all_actors() -> list[str]:
     return [actor["name"] for actor in listed if actor["namespace"] == NAMESPACE]
 
 
-def _use_token(path: Path) -> None:
+def use_token(path: Path) -> None:
     """Has Ray, which remembers a token, read the one of our own head."""
     from ray._raylet import AuthenticationTokenLoader  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -67,6 +67,7 @@ class Supervisor:
         self._board = Board()
         self._removals: set[str] = set()
         self._probing: set[str] = set()
+        self._telling: set[str] = set()
         self._next_probe: dict[str, float] = {}
         self._missing: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,10 +120,8 @@ class Supervisor:
         record = self._registry.get(name)
         if record.facts.stop_at is not None:
             return
-        now = self._clock.now()
-        self._registry.note(name, stop_at=now, stop_cause=cause, stop_reason=reason)
-        request = f"shutdown-{round(now * 1000)}@{name}"
-        self._spawn(self._send(name, prompts.shutdown(request=request, reason=reason)))
+        self._registry.note(name, stop_at=self._clock.now(), stop_cause=cause, stop_reason=reason)
+        self._looks.set()
 
     async def kill(self, name: str, why: str) -> None:
         """Removes an agent at once (SPEC S6)."""
@@ -198,7 +197,7 @@ class Supervisor:
             self._registry.assign(name, None)
             raise
         self._say(EventKind.ASSIGNED, assignment.title, agent=name, issue=assignment.issue, key=assignment.key)
-        self._spawn(self._send(name, prompts.notice(assignment)))
+        self._looks.set()
 
     async def forward(self, name: str, feedback: Feedback) -> None:
         """Hands feedback to the author; the same feedback twice is one."""
@@ -210,7 +209,7 @@ class Supervisor:
         await self._node(record.spec.node).call("refresh")
         self._registry.assign(name, changed)
         self._say(EventKind.FORWARDED, feedback.text, agent=name, issue=work.issue, key=feedback.key)
-        self._spawn(self._send(name, prompts.notice(changed)))
+        self._looks.set()
 
     async def complete(self, name: str, key: str, why: str) -> None:
         """Takes back an assignment, if the agent still has exactly that one."""
@@ -223,17 +222,28 @@ class Supervisor:
         """Puts an event into the ledger."""
         self._report(event)
 
+    async def landing(self, landed: Landed) -> None:
+        """An issue is about to be merged: on record, so that what follows the merge happens whatever dies."""
+        self._set_landings({**self._landings(), landed.issue: landed})
+
+    async def landings(self) -> list[Landed]:
+        """What was about to be merged and is not known to be finished."""
+        return list(self._landings().values())
+
+    async def not_landed(self, issue: int) -> None:
+        self._set_landings({number: landed for number, landed in self._landings().items() if number != issue})
+
     async def landed(self, landed: Landed) -> None:
-        """An issue is merged; `seconds` is filled in from when it was first claimed."""
-        if any(event.issue == landed.issue for event in self._ledger.events(kinds=(EventKind.LANDED,))):
-            return
-        now = self._clock.now()
-        claimed = [e.at for e in self._ledger.events(kinds=(EventKind.CLAIMED,)) if e.issue == landed.issue]
-        whole = landed.model_copy(update={"seconds": round(now - min(claimed, default=now), 1)})
-        self._metrics.landed.inc()
-        text = f"merged as {landed.commit[:12]}"
-        event = Event(kind=EventKind.LANDED, at=now, agent=landed.author.name, issue=landed.issue, text=text)
-        self._report(event.model_copy(update={"data": whole.model_dump(mode="json")}))
+        """An issue is merged; `seconds` is filled in from when it was first claimed. Said twice it is said once."""
+        if not any(event.data.get("pull") == landed.pull for event in self._ledger.events(kinds=(EventKind.LANDED,))):
+            now = self._clock.now()
+            claimed = [e.at for e in self._ledger.events(kinds=(EventKind.CLAIMED,)) if e.issue == landed.issue]
+            whole = landed.model_copy(update={"seconds": round(now - min(claimed, default=now), 1)})
+            self._metrics.landed.inc()
+            text = f"merged as {landed.commit[:12]}"
+            event = Event(kind=EventKind.LANDED, at=now, agent=landed.author.name, issue=landed.issue, text=text)
+            self._report(event.model_copy(update={"data": whole.model_dump(mode="json")}))
+        await self.not_landed(landed.issue)
 
     async def post(self, board: Board, taken: frozenset[str]) -> None:
         """What the reactor saw at its last tick: for status, and the names that are taken elsewhere (SPEC S2)."""
@@ -311,6 +321,8 @@ class Supervisor:
                 continue
             with self._edge.guard("judging", agent=record.name):
                 self._act(record, judge(record, now=now, timeouts=self._config.timeouts))
+            if (message := prompts.due(record)) is not None and message[0] != record.facts.told:
+                self._spawn(self._tell(record.name, *message))
             if record.facts.started_at is not None and now >= self._next_probe.get(record.name, 0):
                 self._spawn(self._probe(record.name))
         self._count_states()
@@ -411,6 +423,18 @@ class Supervisor:
             self._registry.note(record.name, exit=Exit(code=None, signal=None, at=self._clock.now()))
             self._looks.set()
 
+    async def _tell(self, name: str, key: str, text: str) -> None:
+        """Delivers a message that is due, and notes that it was; the next sweep tries again when it could not be."""
+        if name in self._telling:
+            return
+        self._telling.add(name)
+        try:
+            with self._edge.guard("telling", agent=name):
+                await self._agent(name).call("send", text, deadline=self._config.timeouts.start)
+                self._registry.note(name, told=key)
+        finally:
+            self._telling.discard(name)
+
     async def _send(self, name: str, text: str) -> None:
         with self._edge.guard("sending", agent=name):
             await self._agent(name).call("send", text, deadline=self._config.timeouts.start)
@@ -431,6 +455,13 @@ class Supervisor:
     def _report(self, event: Event) -> None:
         self._ledger.append(event)
         self._log.info(event.kind.value, agent=event.agent, issue=event.issue, text=event.text)
+
+    def _landings(self) -> dict[int, Landed]:
+        kept: Any = self._ledger.get("landings") or {}
+        return {int(issue): Landed.model_validate(landed) for issue, landed in kept.items()}
+
+    def _set_landings(self, landings: dict[int, Landed]) -> None:
+        self._ledger.put("landings", {issue: landed.model_dump(mode="json") for issue, landed in landings.items()})
 
     def _peer(self, kind: str, name: str = "") -> Peer:
         return Peer(self._settings.id, kind, name, deadline=self._config.timeouts.call)

@@ -206,6 +206,11 @@ class Hub:
                 return now.merge_commit_sha
             raise
 
+    async def merged_as(self, number: int) -> str | None:
+        """The merge commit of a pull request; None when it is not merged."""
+        found = await self._author.get(self._url("pulls", number), shapes.Pull)
+        return found.merge_commit_sha if found.merged else None
+
     async def close_issue(self, number: int) -> None:
         """Closes an issue, for hosts and branches where `Closes #n` does not."""
         await self._author.write("PATCH", self._url("issues", number), {"state": "closed", "state_reason": "completed"})

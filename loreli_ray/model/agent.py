@@ -94,6 +94,7 @@ class Facts(Value):
     progress_at: float | None = None  # it called a tool, committed, or was given work
     doing: str = ""  # its own words
     question: str | None = None  # what it asked a human
+    told: str = ""  # the key of the last message that reached its program
     exit: Exit | None = None
     lost_at: float | None = None  # its actor died or its node is gone
     stop_at: float | None = None  # it was asked to shut down

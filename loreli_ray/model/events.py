@@ -50,6 +50,7 @@ class Landed(Value):
     issue: int
     title: str
     pull: int
+    branch: str
     author: Who
     reviewer: Who
     rounds: int

@@ -10,7 +10,7 @@ import hashlib
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from loreli_ray.model import AgentSpec, Assignment, Role
+from loreli_ray.model import AgentSpec, Assignment, Record, Role
 
 _templates = Environment(
     loader=PackageLoader("loreli_ray.roles", "templates"),
@@ -33,6 +33,22 @@ def notice(assignment: Assignment) -> str:
         return f"[loreli] Feedback on issue #{assignment.issue}: call the tool `assignment` and act on it."
     what = f"pull request #{assignment.pull}" if assignment.role is Role.REVIEWER else f"issue #{assignment.issue}"
     return f"[loreli] New work, {what}: call the tool `assignment` and begin."
+
+
+def due(record: Record) -> tuple[str, str] | None:
+    """What an agent should have been told by now: a key that changes with it, and the text; None when nothing.
+
+    Being asked to go comes before work; work that is handed in needs no word.
+    """
+    facts, work = record.facts, record.assignment
+    if facts.connected_at is None or facts.dormant_at is not None:
+        return None
+    if facts.stop_at is not None:
+        request = f"shutdown-{round(facts.stop_at * 1000)}@{record.name}"
+        return request, shutdown(request=request, reason=facts.stop_reason)
+    if work is None or work.waits:
+        return None
+    return f"{work.key}/{len(work.feedback)}", notice(work)
 
 
 def nudge(silent: float) -> str:
