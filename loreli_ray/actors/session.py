@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -55,18 +56,28 @@ class Session:
         `address` names a Ray cluster; without one a head of our own is started, or the one that already runs is used.
         Raises `HubError` when the git host does not let us in, `SessionError` when Ray or an actor does not start.
         """
+        if address is None and shutil.which("tmux") is None:
+            raise SessionError("tmux is not installed: `loreli-ray doctor` names the command that installs it")
         say(f"asking {config.hub.api_url} for {repo}")
         settings = _settings(config, repo)
         asyncio.run(_check_hub(settings, credentials))
-        write_private(settings.credentials, credentials.model_dump_json())
-        write_private(settings.folder / "session.json", settings.model_dump_json())
         session = cls(settings, join(config, address=address, say=say))
+        if session.runs:
+            say("it runs already; a changed configuration counts after `loreli-ray down`")
+            return session
         try:
+            write_private(settings.credentials, credentials.model_dump_json())
+            write_private(settings.folder / "session.json", settings.model_dump_json())
             session._start_actors(say)
         except BaseException:  # an interrupt too must not leave half a session
             session._end(say)
             raise
         return session
+
+    @property
+    def runs(self) -> bool:
+        """Whether all of its control actors are there."""
+        return {actor_name(self.settings.id, kind) for kind in _CONTROL} <= set(self._actors())
 
     @classmethod
     def join(cls, settings: SessionSettings, *, address: str | None = None, say: Say) -> Session:

@@ -1,0 +1,124 @@
+"""`up`, `status`, `agents`, `logs` and `down` on a repository of one's own, with agent programs from `loreli.yml`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from loreli_ray.git import git
+from tests.cli.conftest import Shell
+
+_BY = {f"GIT_{who}_{what}": "me" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+_PLAYBOOK = """
+[[task]]
+title = "greeting"
+[[task.attempt]]
+summary = "Greet the world"
+[[task.attempt.edit]]
+path = "greeting.txt"
+content = "Hello, world\\n"
+"""
+
+
+def _configuration(url: str, playbook: Path) -> str:
+    command = json.dumps([sys.executable, "-m", "loreli_ray.demo.agent", "--playbook", str(playbook)])
+    backends = "\n".join(f"  {side}: {{command: {command}, provider: {side}-maker}}" for side in ("yin", "yang"))
+    return f"""
+repo: me/mine
+hub: {{apiUrl: "{url}", minWriteInterval: 0}}
+watch: {{interval: 1s}}
+scaling: {{maxAgents: 4, cooldown: 0}}
+sides: {{yin-maker: yin, yang-maker: yang}}
+backends:
+{backends}
+"""
+
+
+@pytest.mark.ray
+def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Callable[[], object], str], None]) -> None:
+    source = shell.cwd / "mine"
+    source.mkdir()
+    (source / "README").write_text("mine\n")
+    git("init", "--quiet", cwd=source)
+    git("add", "--all", cwd=source)
+    git("commit", "--quiet", "--message", "Begin", cwd=source, extra_env=_BY)
+    assert shell.run("forge", "add", str(source)).returncode == 0
+    assert json.loads(shell.run("forge", "issue", "me/mine", "--title", "Add a greeting", "--json").stdout) == {
+        "issue": 1
+    }
+    forge = shell.start("forge", "serve", "--port", "0")
+    assert forge.stdout is not None
+    url = re.search(r"http://\S+", forge.stdout.readline())
+    assert url is not None
+    playbook = shell.cwd / "playbook.toml"
+    playbook.write_text(_PLAYBOOK)
+    (shell.cwd / "loreli.yml").write_text(_configuration(url[0], playbook))
+    for name, account in (("GITHUB_TOKEN", "author"), ("GITHUB_REVIEWER_TOKEN", "reviewer")):
+        shell.environment[name] = shell.run("forge", "token", account).stdout.strip()
+
+    started = shell.run("up")
+    assert started.returncode == 0, started.stderr
+    try:
+        until(lambda: json.loads(shell.run("status", "--json").stdout)["landed"], "the issue is landed")
+        status = json.loads(shell.run("status", "--json").stdout)
+        author = status["landed"][0]["author"]["name"]
+        assert "Hello, world" in git("show", "main:greeting.txt", cwd=shell.cwd / "home/forge/repositories/me/mine.git")
+        until(lambda: json.loads(shell.run("agents", "--json").stdout) == [], "the agents have gone")
+        assert "handing in" in shell.run("logs", author).stdout
+        assert "claimed #1" in shell.run("logs", author, "--events").stdout
+        assert shell.run("attach", author).returncode == 1, "it has no pane any more"
+        assert "landed" in shell.run("status").stdout
+        again = shell.run("up")
+        assert again.returncode == 0, "up goes on with a session that runs"
+        assert status["session"] in again.stdout
+    finally:
+        ended = shell.run("down")
+    assert ended.returncode == 0, ended.stderr
+    shell.end()
+    shell.assert_nothing_is_left()
+    assert shell.run("status").returncode == 1
+
+
+def test_up_says_what_is_missing(shell: Shell) -> None:
+    cases = {
+        "repo: me/mine": "backends",
+        "backends: {a: {command: [cat], provider: openai}}": "--repo",
+        "repo: me/mine\nbackends: {a: {command: [cat], provider: openai}}": "GITHUB_TOKEN",
+        "repo: me/mine\nscaling: {maxAgent: 3}": "loreli.yml:2: scaling.maxAgent: 3:",
+    }
+    for text, named in cases.items():
+        (shell.cwd / "loreli.yml").write_text(text)
+        done = shell.run("up")
+        assert done.returncode == 2, done.stderr
+        assert named in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_git_host_that_does_not_answer_is_named(shell: Shell) -> None:
+    (shell.cwd / "loreli.yml").write_text("repo: me/mine\nbackends: {a: {command: [cat], provider: openai}}")
+    began = time.monotonic()
+    done = shell.run("up", "--api-url", "http://127.0.0.1:9", GITHUB_TOKEN="t0ken")
+    assert done.returncode == 1
+    assert "can't be reached" in done.stderr
+    assert "t0ken" not in done.stderr
+    assert time.monotonic() - began < 60
+    shell.assert_nothing_is_left()
+
+
+@pytest.mark.parametrize("command", [["status"], ["agents"], ["logs", "x"], ["down"]])
+def test_without_a_session_the_way_out_is_named(shell: Shell, command: list[str]) -> None:
+    done = shell.run(*command)
+    assert done.returncode == 1
+    assert "loreli-ray up" in done.stderr
+
+
+def test_an_unknown_session_is_a_usage_error(shell: Shell) -> None:
+    done = shell.run("status", "--session", "nobody")
+    assert done.returncode == 2
+    assert "nobody" in done.stderr
