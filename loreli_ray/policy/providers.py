@@ -16,24 +16,29 @@ def single_sided(programs: Sequence[Program], sides: Sides) -> bool:
 
 
 def choose(
-    role: Role, *, programs: Sequence[Program], sides: Sides, against: str | None, peers: Mapping[Side, int]
+    role: Role,
+    *,
+    programs: Sequence[Program],
+    sides: Sides,
+    against: str | None,
+    peers: Mapping[Side, int],
+    single: bool,
 ) -> Program | None:
-    """The program for a new agent of `role` out of those found, in order of preference; None when none fits.
+    """The program for a new agent of `role` out of `programs`, in order of preference; None when none fits.
 
-    Reviewer and risk take the side opposite `against`, an action agent's provider. Planner and action keep yin and yang
-    balanced among `peers`, the live agents of their role. A degraded program gives way to another of its side: first to
+    Reviewer and risk take the side opposite `against`, an action agent's provider; only where programs of a `single`
+    side are found at all, they take that. Planner and action keep yin and yang balanced among `peers`, the live agents
+    of their role, as far as there are programs. A degraded program gives way to another of its side: first to
     `cursor-<provider>`, then to any.
     """
     fit = [program for program in programs if role in program.roles]
     side = _wanted_side(role, sides=sides, against=against, peers=peers)
     if side is None:
-        return _healthy(fit, fit)
-    of_side = [program for program in fit if sides.of(program.provider) is side]
-    if of_side:
-        return _healthy(of_side, of_side)
-    if role not in _OPPOSED or single_sided(programs, sides):
-        return _healthy(fit, fit)
-    return None
+        return _healthy(fit)
+    found = _healthy([program for program in fit if sides.of(program.provider) is side])
+    if found is None and (single or role not in _OPPOSED):
+        return _healthy(fit)
+    return found
 
 
 def _wanted_side(role: Role, *, sides: Sides, against: str | None, peers: Mapping[Side, int]) -> Side | None:
@@ -42,11 +47,9 @@ def _wanted_side(role: Role, *, sides: Sides, against: str | None, peers: Mappin
     return Side.YIN if peers.get(Side.YIN, 0) <= peers.get(Side.YANG, 0) else Side.YANG
 
 
-def _healthy(preferred: Sequence[Program], fit: Sequence[Program]) -> Program | None:
-    if not preferred:
-        return None
-    first = preferred[0]
-    if not first.degraded:
-        return first
-    variant = next((p for p in fit if p.provider == f"cursor-{first.provider}" and not p.degraded), None)
-    return variant or next((program for program in preferred if not program.degraded), None)
+def _healthy(programs: Sequence[Program]) -> Program | None:
+    """The first one, or its stand-in when it is degraded."""
+    working = [program for program in programs if not program.degraded]
+    if not working or programs[0] in working:
+        return next(iter(working), None)
+    return next((program for program in working if program.provider == f"cursor-{programs[0].provider}"), working[0])

@@ -1,18 +1,20 @@
 """Demand to placements (SPEC S14, B1, B2): who is started, where, and why the rest has to wait.
 
 The caps hold at every moment: each placement counts at once against what comes after it. Action agents never take the
-last places that their reviewers will need, for then no pull request would ever land.
+last places that their reviewers will need, for then no pull request would ever land. Where an idle agent is in the way
+of what is needed, it is retired: one at a time, and only when something could then be started in its place.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice, repeat
 
 from loreli_ray.config import ScalingConfig
 from loreli_ray.identity import Side, Sides
-from loreli_ray.model import Demand, Fleet, NodeView, Placement, Program, Role, ScalePlan
+from loreli_ray.model import AgentState, Demand, Fleet, Member, NodeView, Placement, Program, Role, ScalePlan
 from loreli_ray.policy.providers import choose, single_sided
 
 PRIORITY = (Role.REVIEWER, Role.RISK, Role.ACTION, Role.PLANNER)
@@ -29,99 +31,177 @@ def plan(
     now: float,
 ) -> ScalePlan:
     """The placements for this tick. `last_spawn` holds the time of each role's last successful spawn."""
-    draft = _Draft(fleet=fleet, nodes=list(nodes), sides=sides, scaling=scaling)
-    for demand in sorted(demands, key=lambda demand: PRIORITY.index(demand.role)):
-        if demand.deficit <= 0:
+    scene = _Scene(
+        demands=demands,
+        fleet=fleet,
+        nodes=nodes,
+        sides=sides,
+        scaling=scaling,
+        waits={role: scaling.cooldown - (now - at) for role, at in last_spawn.items()},
+    )
+    draft = _Draft.of(scene)
+    return ScalePlan(
+        placements=tuple(draft.placements),
+        retire=_make_room(scene, draft),
+        refusals=tuple(dict.fromkeys(draft.refusals)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """What is asked for and what there is. `waits` are the seconds until each role has cooled down."""
+
+    demands: Sequence[Demand]
+    fleet: Fleet
+    nodes: Sequence[NodeView]
+    sides: Sides
+    scaling: ScalingConfig
+    waits: Mapping[Role, float]
+
+    def without(self, member: Member) -> _Scene:
+        """As it will be when `member` has left."""
+        members = tuple(other for other in self.fleet.members if other.name != member.name)
+        nodes = [_with_slots(node, +1) if node.id == member.spec.node else node for node in self.nodes]
+        return replace(self, fleet=Fleet(members=members), nodes=nodes)
+
+
+def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
+    """An idle agent that nothing needs and without which more could be started; none while another is leaving."""
+    if not draft.crowded or any(member.status.state is AgentState.STOPPING for member in scene.fleet.members):
+        return ()
+    tried: set[tuple[Role, Side, str]] = set()
+    for name in chain.from_iterable(demand.surplus for demand in scene.demands):
+        member = scene.fleet.get(name)
+        if member is None or (kind := (member.spec.role, member.spec.side, member.spec.node)) in tried:
             continue
-        if (wait := scaling.cooldown - (now - last_spawn.get(demand.role, float("-inf")))) > 0:
-            draft.refuse(demand.role, f"cools down for another {wait:.0f} s")
-            continue
-        for index in range(demand.deficit):
-            waiting = demand.action_providers
-            if not draft.place(demand.role, against=waiting[index] if index < len(waiting) else None):
-                break
-    retire = draft.make_room(demands) if draft.full else ()
-    return ScalePlan(placements=tuple(draft.placements), retire=retire, refusals=tuple(draft.refusals))
+        tried.add(kind)
+        if len(_Draft.of(scene.without(member)).placements) > len(draft.placements):
+            return (name,)
+    return ()
 
 
 @dataclass
 class _Draft:
-    fleet: Fleet
+    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full."""
+
+    scene: _Scene
     nodes: list[NodeView]
-    sides: Sides
-    scaling: ScalingConfig
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
-    full: bool = False
+    crowded: bool = False
 
-    def place(self, role: Role, *, against: str | None) -> bool:
+    @classmethod
+    def of(cls, scene: _Scene) -> _Draft:
+        draft = cls(scene, list(scene.nodes))
+        for demand in sorted(scene.demands, key=lambda demand: PRIORITY.index(demand.role)):
+            if demand.deficit > 0:
+                draft._serve(demand)
+        return draft
+
+    def _serve(self, demand: Demand) -> None:
+        if (wait := self.scene.waits.get(demand.role, 0)) > 0:
+            self._refuse(demand.role, f"cools down for another {wait:.0f} s")
+            return
+        refused: set[str | None] = set()
+        for against in islice(chain(demand.action_providers, repeat(None)), demand.deficit):
+            if against not in refused and not self._place(demand.role, against=against or self._first_author()):
+                refused.add(against)
+
+    def _place(self, role: Role, *, against: str | None) -> bool:
         """Adds one placement, or says why not and returns False."""
-        if len(self.placements) >= self.scaling.max_per_tick:
-            return self.refuse(role, f"no more than {self.scaling.max_per_tick} starts a tick")
-        cap = self.scaling.max_per_role.get(role.value)
+        scaling = self.scene.scaling
+        if len(self.placements) >= scaling.max_per_tick:
+            return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
+        cap = scaling.max_per_role.get(role.value)
         if cap is not None and self._count(role) >= cap:
-            return self.refuse(role, f"at its cap of {cap}")
-        if self._live() >= self.scaling.max_agents:
-            self.full = True
-            return self.refuse(role, f"the team is at its cap of {self.scaling.max_agents}")
-        open_nodes = [node for node in self.nodes if node.slots > 0]
-        if not open_nodes:
-            return self.refuse(role, "no node has a free slot")
-        program = self._program(role, against=against or self._first_author(), nodes=open_nodes)
+            return self._refuse(role, f"at its cap of {cap}", crowded=True)
+        if self._live() >= scaling.max_agents:
+            return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
+        if self._choose(role, self._hosts(self.nodes), against=against) is None:
+            return self._refuse(role, "no program of the right side is found, or all of them are degraded")
+        free = self._hosts([node for node in self.nodes if node.slots > 0], role)
+        program = self._choose(role, free, against=against)
         if program is None:
-            return self.refuse(role, "no program of the right side is found, or all of them are degraded")
-        side = self.sides.of(program.provider)
-        if role is Role.ACTION and self._live() + 1 + self._reserve(side) > self.scaling.max_agents:
-            self.full = True
-            return self.refuse(role, "the last places are kept for the reviewers of what is being written")
-        fitting = [node for node in open_nodes if program in node.programs]
-        node = max(fitting, key=lambda node: node.slots)
-        self._take(node)
+            what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
+            return self._refuse(role, f"no free slot on a node {what}", crowded=True)
+        node, side = free[program], self.scene.sides.of(program.provider)
+        self.nodes[self.nodes.index(node)] = _with_slots(node, -1)
         self.placements.append(
             Placement(role=role, provider=program.provider, backend=program.backend, node=node.id, side=side)
         )
         return True
 
-    def refuse(self, role: Role, why: str) -> bool:
+    def _refuse(self, role: Role, why: str, *, crowded: bool = False) -> bool:
         self.refusals.append(f"{role}: {why}")
+        self.crowded |= crowded
         return False
 
-    def make_room(self, demands: Sequence[Demand]) -> tuple[str, ...]:
-        """When the cap holds work back: one idle agent that nothing needs, so that another can take its place."""
-        surplus = [name for demand in demands for name in demand.surplus]
-        return tuple(surplus[:1])
+    def _choose(self, role: Role, programs: Collection[Program], *, against: str | None) -> Program | None:
+        return choose(
+            role,
+            programs=tuple(programs),
+            sides=self.scene.sides,
+            against=against,
+            peers=self._peers(role),
+            single=self._single,
+        )
 
-    def _program(self, role: Role, *, against: str | None, nodes: Sequence[NodeView]) -> Program | None:
-        found = {program: None for node in nodes for program in node.programs}
-        in_order = sorted(found, key=lambda program: program.degraded)  # stable: what works somewhere comes first
-        unique = list({program.backend: program for program in reversed(in_order)}.values())[::-1]
-        return choose(role, programs=unique, sides=self.sides, against=against, peers=self._peers(role))
+    def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
+        """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
+
+        With `role` action, only where that leaves room for reviewers; a degraded program stays, to name its stand-in.
+        """
+        best: dict[str, tuple[Program, NodeView]] = {}
+        for node in nodes:
+            for program in node.programs:
+                if role is Role.ACTION and not program.degraded and not self._leaves_room(program, node):
+                    continue
+                known = best.get(program.backend)
+                if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
+                    best[program.backend] = (program, node)  # keeps its place in the order
+        return dict(best.values())
+
+    def _leaves_room(self, program: Program, node: NodeView) -> bool:
+        """Whether the reviewers who will be needed still fit, if this becomes an action agent on this node."""
+        missing = self._missing_reviewers(self.scene.sides.of(program.provider))
+        if self._live() + 1 + len(missing) > self.scene.scaling.max_agents:
+            return False
+        groups = [missing, *({side} for side in missing)]
+        return all(self._slots(group, taken_on=node) >= len(group) for group in groups)
+
+    def _missing_reviewers(self, side: Side) -> set[Side]:
+        """The sides without a reviewer that will need one, if an action agent of `side` joins."""
+        reviewers, authors = set(self._peers(Role.REVIEWER)), {side, *self._peers(Role.ACTION)}
+        if self._single:
+            return set() if reviewers else {side}
+        return {author.opposite for author in authors} - reviewers
+
+    def _slots(self, sides: Collection[Side], *, taken_on: NodeView) -> int:
+        """Free slots for reviewers of any of these sides, one slot of a node being taken."""
+
+        def fits(program: Program) -> bool:
+            return Role.REVIEWER in program.roles and self.scene.sides.of(program.provider) in sides
+
+        return sum(node.slots - (node is taken_on) for node in self.nodes if any(map(fits, node.programs)))
+
+    @property
+    def _single(self) -> bool:
+        return single_sided([program for node in self.nodes for program in node.programs], self.scene.sides)
 
     def _first_author(self) -> str | None:
-        return next((member.spec.provider for member in self.fleet.of(Role.ACTION)), None)
+        return next((member.spec.provider for member in self.scene.fleet.of(Role.ACTION)), None)
 
     def _peers(self, role: Role) -> Counter[Side]:
-        live = Counter(member.spec.side for member in self.fleet.of(role))
+        live = Counter(member.spec.side for member in self.scene.fleet.of(role))
         return live + Counter(placement.side for placement in self.placements if placement.role is role)
 
     def _live(self) -> int:
-        return len(self.fleet.live) + len(self.placements)
+        return len(self.scene.fleet.live) + len(self.placements)
 
     def _count(self, role: Role) -> int:
-        live = sum(member.spec.role is role for member in self.fleet.live)
+        live = sum(member.spec.role is role for member in self.scene.fleet.live)
         return live + sum(placement.role is role for placement in self.placements)
 
-    def _reserve(self, side: Side) -> int:
-        """Places to keep for reviewers if one more action agent of `side` joins: one for each side not yet there."""
-        programs = [program for node in self.nodes for program in node.programs]
-        reviewers = {member.spec.side for member in self.fleet.of(Role.REVIEWER)}
-        reviewers |= {placement.side for placement in self.placements if placement.role is Role.REVIEWER}
-        if single_sided(programs, self.sides):
-            return 0 if reviewers else 1
-        authors = {side} | {member.spec.side for member in self.fleet.of(Role.ACTION)}
-        authors |= {placement.side for placement in self.placements if placement.role is Role.ACTION}
-        return len({author.opposite for author in authors} - reviewers)
 
-    def _take(self, node: NodeView) -> None:
-        index = self.nodes.index(node)
-        self.nodes[index] = node.model_copy(update={"slots": node.slots - 1})
+def _with_slots(node: NodeView, change: int) -> NodeView:
+    return node.model_copy(update={"slots": node.slots + change})
