@@ -32,12 +32,15 @@ class Breaker(Value):
     @property
     def pause(self) -> float:
         """Seconds for which it stays open: doubled with each opening in a row."""
-        return min(FIRST_PAUSE * 2 ** max(self.openings - 1, 0), LONGEST_PAUSE)
+        return min(FIRST_PAUSE * 2 ** min(max(self.openings - 1, 0), 16), LONGEST_PAUSE)
 
     def failed(self, now: float) -> Breaker:
-        """After an unexpected death: opens at the third in a row, and at once when it was half-open."""
-        failures = self.failures + 1
-        if failures < THRESHOLD and self.state(now) is BreakerState.CLOSED:
+        """After an unexpected death: opens at the third in a row, and at once when it was half-open.
+
+        While it is open, those who were started before die without making the pause longer.
+        """
+        failures, state = self.failures + 1, self.state(now)
+        if state is BreakerState.OPEN or (state is BreakerState.CLOSED and failures < THRESHOLD):
             return self.model_copy(update={"failures": failures})
         return Breaker(failures=failures, openings=self.openings + 1, opened_at=now)
 

@@ -7,7 +7,7 @@ itself. The screen gives no progress (SPEC B9): it only ever says that something
 from __future__ import annotations
 
 from loreli_ray.config import TimeoutsConfig
-from loreli_ray.model import PATIENT, Action, AgentState, Cause, Record, Status, Verdict
+from loreli_ray.model import Action, AgentState, Cause, Record, Status, Verdict
 
 NUDGED, WARNED = 1, 2
 
@@ -37,7 +37,10 @@ def derive(record: Record) -> Status:
 
 
 def judge(record: Record, *, now: float, timeouts: TimeoutsConfig) -> Verdict:
-    """What to do about an agent now. Each tier of a stall is answered once (SPEC S18)."""
+    """What to do about an agent now. Each tier of a stall is answered once (SPEC S18).
+
+    The first tier is `NUDGE` also where `timeouts.nudge` is off: then it is said in the events only.
+    """
     status = derive(record)
     match status.state:
         case AgentState.EXITED:
@@ -57,16 +60,13 @@ def judge(record: Record, *, now: float, timeouts: TimeoutsConfig) -> Verdict:
             return Verdict(action=Action.HEALTHY)
 
 
-def stalls(status: Status) -> bool:
-    """Whether silence means anything in this state."""
-    return status.state not in PATIENT
-
-
 def _judge_exit(record: Record, *, timeouts: TimeoutsConfig) -> Verdict:
     facts = record.facts
     assert facts.exit is not None
     if facts.stop_at is not None:  # on purpose: never a failure of the backend (SPEC B6)
         return _remove(facts.stop_cause or Cause.SHUTDOWN, why=facts.stop_reason)
+    if facts.dormant_at is not None:
+        return _remove(Cause.DORMANT, why=f"its program ended while dormant: {facts.exit}")
     lived = facts.exit.at - (facts.started_at if facts.started_at is not None else facts.registered_at)
     if lived < timeouts.rapid_death:
         return _remove(Cause.RAPID_DEATH, why=f"{facts.exit} after {lived:.1f} s", unexpected=True)
@@ -90,7 +90,7 @@ def _judge_silence(record: Record, *, silent: float, timeouts: TimeoutsConfig) -
         return _remove(Cause.STALLED, why=why, unexpected=True)
     if silent > 2 * timeouts.stall:
         return Verdict(action=Action.WARN if record.tier < WARNED else Action.HEALTHY, why=why)
-    if silent > timeouts.stall and timeouts.nudge and record.tier < NUDGED:
+    if silent > timeouts.stall and record.tier < NUDGED:
         return Verdict(action=Action.NUDGE, why=why)
     return Verdict(action=Action.HEALTHY)
 

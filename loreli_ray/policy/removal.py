@@ -2,6 +2,9 @@
 
 Every step is tried, whatever happened to the others, with two exceptions that protect what can't be had back: no
 workspace is removed before its work is rescued, and no identity is given out again while its program may still run.
+
+The event is the last step and ends it. To stop the work and to take a snapshot are courtesies, tried again for as long
+as the rest takes: once the program is gone they may never succeed, and must not keep the name from being used again.
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ _NEEDS: dict[Step, frozenset[Step]] = {
     Step.LEDGER: frozenset({Step.IDENTITY}),
     Step.EVENT: frozenset({Step.LEDGER}),
 }
-ATTEMPTS = 8
 
 
 def next_step(*, done: Collection[Step], failed: Collection[Step]) -> Step | None:
@@ -33,9 +35,9 @@ def next_step(*, done: Collection[Step], failed: Collection[Step]) -> Step | Non
 
 
 def finished(done: Collection[Step]) -> bool:
-    return set(done) == set(ORDER)
+    return Step.EVENT in done
 
 
 def pause(attempt: int) -> float:
     """Seconds until the next round of what failed: doubling, half a minute at most."""
-    return min(0.25 * 2**attempt, 30.0)
+    return min(0.25 * 2 ** min(attempt, 16), 30.0)
