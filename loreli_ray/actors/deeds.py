@@ -94,8 +94,12 @@ class Deeds:
         commit: str = await self._hub.call("merge", pull, title=title, message=message)
         await self._settle(landed, commit)
 
-    async def settle_all(self, snapshot: Snapshot) -> None:
-        """Finishes what was being landed when something died: the merge may have been carried out, and no more."""
+    async def settle_all(self, snapshot: Snapshot) -> bool:
+        """Finishes what was being landed when something died: the merge may have been carried out, and no more.
+
+        True when there was such a one: the snapshot still shows its issue.
+        """
+        settled = False
         pending: list[Landed] = await self._supervisor.call("landings")
         opened = {pull.number for pull in snapshot.pulls}
         for landed in pending:
@@ -106,6 +110,8 @@ class Deeds:
                 await self._supervisor.call("not_landed", landed.issue)
             else:
                 await self._settle(landed, commit)
+                settled = True
+        return settled
 
     async def _settle(self, landed: Landed, commit: str) -> None:
         """What follows a merge, to the ledger last."""

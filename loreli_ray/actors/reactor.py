@@ -75,12 +75,13 @@ class Reactor:
         snapshot: Snapshot = await self._hub.call("snapshot")
         tick = Tick(session=self._settings.id, snapshot=snapshot, fleet=fleet, config=self._config, single=single)
         await self._post(tick)
-        await self._deeds.settle_all(snapshot)
-        intents = self._intents(tick)
-        await self._carry_out(intents)
+        with self._edge.guard("settling"):
+            if await self._deeds.settle_all(snapshot):
+                return True
+        landed = await self._carry_out(self._intents(tick))
         await self._scale(tick)
         await self._reap(fleet, snapshot)
-        return any(intent.kind == "land" for intent in intents)
+        return landed
 
     def _intents(self, tick: Tick) -> list[Intent]:
         wanted: list[Intent] = []
@@ -89,16 +90,20 @@ class Reactor:
                 wanted += list(handler(tick))
         return wanted
 
-    async def _carry_out(self, intents: list[Intent]) -> None:
+    async def _carry_out(self, intents: list[Intent]) -> bool:
+        """True when something was landed; one that the host refuses must not make the ticks chase each other."""
         by_issue: dict[int, list[Intent]] = defaultdict(list)
         for intent in intents:
             by_issue[intent.issue].append(intent)
-        await asyncio.gather(*(self._carry_out_in_turn(group) for group in by_issue.values()))
+        return any(await asyncio.gather(*(self._carry_out_in_turn(group) for group in by_issue.values())))
 
-    async def _carry_out_in_turn(self, intents: list[Intent]) -> None:
+    async def _carry_out_in_turn(self, intents: list[Intent]) -> bool:
+        landed = False
         for intent in intents:
             with self._edge.guard("an intent failed", intent=intent.key):
                 await self._deeds.do(intent)
+                landed |= intent.kind == "land"
+        return landed
 
     async def _scale(self, tick: Tick) -> None:
         demands: list[Demand] = []

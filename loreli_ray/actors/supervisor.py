@@ -200,12 +200,14 @@ class Supervisor:
         self._looks.set()
 
     async def forward(self, name: str, feedback: Feedback) -> None:
-        """Hands feedback to the author; the same feedback twice is one."""
+        """Hands feedback to the author; the same feedback twice is one, but an author who waits is told again."""
         record = self._registry.get(name)
         work = record.assignment
-        if work is None or any(given.key == feedback.key for given in work.feedback):
+        given = work is not None and any(known.key == feedback.key for known in work.feedback)
+        if work is None or (given and not work.waits):
             return
-        changed = work.model_copy(update={"feedback": (*work.feedback, feedback), "submitted": None})
+        news = () if given else (feedback,)
+        changed = work.model_copy(update={"feedback": (*work.feedback, *news), "submitted": None})
         await self._node(record.spec.node).call("refresh")
         self._registry.assign(name, changed)
         self._say(EventKind.FORWARDED, feedback.text, agent=name, issue=work.issue, key=feedback.key)
@@ -338,7 +340,8 @@ class Supervisor:
                 self._registry.escalated(record.name, 1)
                 self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="nudge")
                 silent = self._clock.now() - derive(record).since
-                self._spawn(self._send(record.name, prompts.nudge(silent)))
+                if self._config.timeouts.nudge:  # every tier is an event, also where nothing is said (SPEC S18)
+                    self._spawn(self._send(record.name, prompts.nudge(silent)))
             case Action.WARN:
                 self._registry.escalated(record.name, 2)
                 self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="warning")

@@ -60,16 +60,22 @@ class Pull(Value):
 
     @property
     def verdicts(self) -> tuple[Review, ...]:
-        """The other side's reviews that decide something, oldest first: the rounds so far."""
-        return tuple(
-            review for review in self.reviews if review.by is not None and review.outcome is not Outcome.COMMENT
-        )
+        """The team's own reviews, oldest first. A mere comment is one too: it approves of nothing."""
+        return tuple(review for review in self.reviews if review.by is not None)
 
     @property
     def verdict(self) -> Review | None:
-        """The last verdict, when it saw exactly the present head; else None."""
-        last = self.verdicts[-1] if self.verdicts else None
-        return last if last is not None and last.commit == self.head else None
+        """The last verdict on exactly the present head; else None."""
+        return next((review for review in reversed(self.verdicts) if review.commit == self.head), None)
+
+    @property
+    def approved(self) -> bool:
+        return self.verdict is not None and self.verdict.outcome is Outcome.APPROVE
+
+    @property
+    def objections(self) -> int:
+        """The rounds without agreement: how many heads were judged and not approved."""
+        return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
 
 
 class Claim(Value):

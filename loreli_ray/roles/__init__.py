@@ -14,6 +14,7 @@ Handler = Callable[[Tick], Iterator[Intent]]
 HANDLERS: dict[str, Handler] = {
     "reviewer.land": reviewer.land,
     "reviewer.escalate": reviewer.escalate,
+    "action.escalate": action.escalate,
     "action.keep": action.keep,
     "action.finish": action.finish,
     "action.supersede": action.supersede,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from loreli_ray.identity import branch_name
 from loreli_ray.model import (
+    AskHuman,
     Assignment,
     Claim,
     ClaimIssue,
@@ -17,16 +18,15 @@ from loreli_ray.model import (
     Complete,
     Demand,
     Dispatch,
-    Feedback,
     Intent,
     Issue,
     Member,
-    Outcome,
     ReleaseClaim,
     RenewClaim,
     Role,
 )
 from loreli_ray.policy import claims
+from loreli_ray.roles import feedback
 from loreli_ray.roles.tick import Tick
 
 
@@ -38,7 +38,8 @@ def keep(tick: Tick) -> Iterator[Intent]:
             continue
         member = tick.fleet.get(claim.agent)
         work = member.assignment if member is not None else None
-        mine = member is not None and member.live and (work is None or work.issue == claim.issue)
+        doing = member is not None and member.live and member.spec.role is Role.ACTION
+        mine = doing and (work is None or work.issue == claim.issue)
         if not mine or claim.issue not in workable:
             yield ReleaseClaim(claim=claim)
         elif claims.due(claim, now=tick.now, claims=tick.config.claims):
@@ -53,7 +54,7 @@ def finish(tick: Tick) -> Iterator[Intent]:
         if work is None:
             continue
         claim = tick.snapshot.claim(work.issue)
-        mine = claim is not None and _holds(claim, member, tick=tick) and claim.generation == work.generation
+        mine = claim is not None and _owns(claim, member, tick=tick) and claim.generation == work.generation
         if tick.snapshot.issue(work.issue) is None:
             why = "the issue is closed, or no longer the team's"
         elif work.issue not in workable:
@@ -65,17 +66,32 @@ def finish(tick: Tick) -> Iterator[Intent]:
         yield Complete(agent=member.name, issue=work.issue, assignment_key=work.key, why=why)
 
 
+def escalate(tick: Tick) -> Iterator[Intent]:
+    """Puts an issue into a human's hands when somebody closed its pull request: how to go on is for a human to say."""
+    workable = {issue.number for issue in tick.workable}
+    open_ = {pull.number for pull in tick.snapshot.pulls}
+    for member in tick.fleet.of(Role.ACTION):
+        work, claim = member.assignment, tick.snapshot.claim(member.assignment.issue) if member.assignment else None
+        if work is None or claim is None or work.pull is None or work.pull in open_ or work.issue not in workable:
+            continue
+        if _owns(claim, member, tick=tick) and claim.generation == work.generation:
+            yield AskHuman(issue=work.issue, why=f"#{work.pull} was closed, but the issue is still open")
+
+
 def scan(tick: Tick) -> Iterator[Intent]:
     """Gives work to idle agents: first claims of ours that wait for their agent, then free issues."""
-    idle = list(tick.fleet.idle(Role.ACTION))
+    idle, given = list(tick.fleet.idle(Role.ACTION)), set[int]()
     for issue in tick.workable:
         claim = tick.snapshot.claim(issue.number)
-        owner = next((member for member in idle if claim is not None and _holds(claim, member, tick=tick)), None)
+        owner = next((member for member in idle if claim is not None and _owns(claim, member, tick=tick)), None)
         if owner is not None and claim is not None:
             idle.remove(owner)
+            given.add(issue.number)
             work = _assignment(issue, agent=owner.name, generation=claim.generation, tick=tick)
             yield Dispatch(agent=owner.name, assignment=work)
     for issue in _unclaimed(tick):
+        if issue.number in given:
+            continue
         if not idle:
             return
         agent = idle.pop(0)
@@ -117,42 +133,44 @@ def _unclaimed(tick: Tick) -> list[Issue]:
 def _needs_author(issue: Issue, *, tick: Tick) -> bool:
     """Whether an issue is free to take: no lease on it, and no pull request that can do without its author."""
     claim = tick.snapshot.claim(issue.number)
-    if not claims.free(claim, now=tick.now, claims=tick.config.claims):
-        return False
-    if tick.worker_on(issue.number) is not None:
+    if not claims.free(claim, now=tick.now, claims=tick.config.claims) or tick.worker_on(issue.number) is not None:
         return False
     pull = tick.snapshot.pull_for(issue.number)
-    if pull is None:
+    if pull is None or pull.by is None:
         return True
-    verdict = pull.verdict
-    if verdict is not None and verdict.outcome is Outcome.REQUEST_CHANGES:
-        return True
-    return pull.mergeable is False
+    if claim is not None and claim.generation > pull.by.generation:
+        return True  # who took it over is gone, too
+    objected = pull.verdict is not None and not pull.approved
+    return (objected or pull.mergeable is False) and not tick.worn_out(pull)
 
 
-def _holds(claim: Claim, member: Member, *, tick: Tick) -> bool:
-    return claim.session == tick.session and claim.agent == member.name and claim.held(tick.now)
+def _owns(claim: Claim, member: Member, *, tick: Tick) -> bool:
+    """Whether the claim was last ours for this agent; a lease that has run out is only late, and `keep` renews it."""
+    return claim.session == tick.session and claim.agent == member.name and claim.until > 0
 
 
 def _assignment(issue: Issue, *, agent: str, generation: int, tick: Tick) -> Assignment:
-    """The work on an issue; begun at the head of an earlier pull request for it, so that nothing is done twice."""
-    earlier = tick.snapshot.pull_for(issue.number)
+    """The work on an issue; begun at the head of an earlier pull request for it, so that nothing is done twice.
+
+    A later generation gets a branch of its own: what an earlier one left on the remote can't be in its way.
+    """
+    branch = branch_name(agent, issue.number, issue.title)
     work = Assignment(
         role=Role.ACTION,
         issue=issue.number,
         title=issue.title,
         body=issue.body,
         generation=generation,
-        branch=branch_name(agent, issue.number, issue.title),
+        branch=branch if generation == 1 else f"{branch}-{generation}",
         base=tick.snapshot.base,
         start=tick.snapshot.base_head,
     )
-    if earlier is None:
+    earlier = tick.snapshot.pull_for(issue.number)
+    if earlier is None or earlier.by is None:
         return work
-    verdict = earlier.verdict
-    text = verdict.body if verdict is not None else "It was not finished."
-    note = Feedback(key=f"takeover-{earlier.number}@{earlier.head}", kind="takeover", text=text)
-    update: dict[str, object] = {"start": earlier.head, "feedback": (note,)}
-    if earlier.by is not None and earlier.by.agent == agent and earlier.by.generation == generation:
-        update |= {"pull": earlier.number, "branch": earlier.head_ref}
+    notes = feedback.of_takeover(earlier, snapshot=tick.snapshot)
+    update: dict[str, object] = {"start": earlier.head, "feedback": notes}
+    if earlier.by.agent == agent:
+        update |= {"branch": earlier.head_ref}
+        update |= {"pull": earlier.number} if earlier.by.generation == generation else {}
     return work.model_copy(update=update)

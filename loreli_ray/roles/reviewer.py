@@ -14,11 +14,10 @@ from loreli_ray.model import (
     Forward,
     Intent,
     Land,
-    Outcome,
     Pull,
-    Review,
     Role,
 )
+from loreli_ray.roles import feedback
 from loreli_ray.roles.tick import Tick
 
 
@@ -44,42 +43,40 @@ def scan(tick: Tick) -> Iterator[Intent]:
 
 
 def forward(tick: Tick) -> Iterator[Intent]:
-    """Hands back what keeps a pull request from landing: a review that asks for changes, or a conflict, once each."""
-    for pull in _workable_pulls(tick):
+    """Hands back what keeps a pull request from landing: a review that does not approve, or a conflict, once each.
+
+    An author who waits for an answer that it was given already handed in while that was on its way: it is told again.
+    """
+    for pull in tick.pulls:
         assert pull.by is not None
-        author = tick.author_of(pull)
-        feedback = _feedback(pull, tick=tick)
-        if author is None or author.assignment is None or feedback is None:
+        author, news = tick.author_of(pull), _news(pull, tick=tick)
+        if author is None or author.assignment is None or news is None or tick.worn_out(pull):
             continue
-        if all(given.key != feedback.key for given in author.assignment.feedback):
-            yield Forward(agent=author.name, issue=pull.by.issue, feedback=feedback)
+        work = author.assignment
+        if all(given.key != news.key for given in work.feedback) or work.submitted == pull.head:
+            yield Forward(agent=author.name, issue=pull.by.issue, feedback=news)
 
 
 def land(tick: Tick) -> Iterator[Intent]:
-    """Lands the first pull request that may be: approved by the other side at exactly this head, and mergeable.
+    """Lands what may be: approved by the other side at exactly this head, and mergeable.
 
-    One at a time: landing moves the base, so the next one is looked at anew.
+    The host refuses what an earlier one of them has made impossible; it then comes back as a conflict.
     """
-    for pull in _workable_pulls(tick):
-        assert pull.by is not None
+    for pull in tick.pulls:
         verdict = pull.verdict
-        if verdict is None or verdict.outcome is not Outcome.APPROVE or pull.mergeable is not True or pull.draft:
+        if pull.by is None or verdict is None or verdict.by is None:
             continue
-        other_side = verdict.by is not None and verdict.by.side is pull.by.side.opposite
-        if not other_side and not tick.single:
-            continue
-        yield Land(pull=pull, issue=pull.by.issue, rounds=len(pull.verdicts))
-        return
+        other_side = verdict.by.side is pull.by.side.opposite
+        if pull.approved and pull.mergeable is True and not pull.draft and (other_side or tick.single):
+            yield Land(pull=pull, issue=pull.by.issue, rounds=len(pull.verdicts))
 
 
 def escalate(tick: Tick) -> Iterator[Intent]:
     """Puts an issue into a human's hands when the rounds are used up."""
-    for pull in _workable_pulls(tick):
-        assert pull.by is not None
-        rounds, allowed = len(pull.verdicts), tick.config.review.max_rounds
-        verdict = pull.verdict
-        if rounds >= allowed and (verdict is None or verdict.outcome is not Outcome.APPROVE):
-            yield AskHuman(issue=pull.by.issue, why=f"no agreement on #{pull.number} after {rounds} rounds of review")
+    for pull in tick.pulls:
+        if pull.by is not None and tick.worn_out(pull):
+            why = f"no agreement on #{pull.number} after {pull.objections} rounds of review"
+            yield AskHuman(issue=pull.by.issue, why=why)
 
 
 def demand(tick: Tick) -> Demand:
@@ -103,25 +100,12 @@ def demand(tick: Tick) -> Demand:
     )
 
 
-def _workable_pulls(tick: Tick) -> list[Pull]:
-    """The team's pull requests whose issue is workable: the latest for each, of the claim's own generation."""
-    found: list[Pull] = []
-    for issue in tick.workable:
-        pull, claim = tick.snapshot.pull_for(issue.number), tick.snapshot.claim(issue.number)
-        if pull is None or pull.by is None:
-            continue
-        if claim is None or claim.generation == pull.by.generation:
-            found.append(pull)
-    return sorted(found, key=lambda pull: pull.number)
-
-
 def _waiting(tick: Tick) -> list[Pull]:
     """Those that wait for a verdict on their present head. One in conflict goes back to its author first."""
-    rounds = tick.config.review.max_rounds
     return [
         pull
-        for pull in _workable_pulls(tick)
-        if pull.verdict is None and pull.mergeable is not False and not pull.draft and len(pull.verdicts) < rounds
+        for pull in tick.pulls
+        if pull.verdict is None and pull.mergeable is not False and not pull.draft and not tick.worn_out(pull)
     ]
 
 
@@ -129,23 +113,10 @@ def _unserved(tick: Tick) -> list[Pull]:
     return [pull for pull in _waiting(tick) if tick.reviewer_of(pull) is None]
 
 
-def _feedback(pull: Pull, *, tick: Tick) -> Feedback | None:
-    verdict = pull.verdict
-    if verdict is not None and verdict.outcome is Outcome.REQUEST_CHANGES:
-        return _as_feedback(verdict)
-    if pull.mergeable is False:
-        base, head = tick.snapshot.base, tick.snapshot.base_head
-        text = (
-            f"Your branch conflicts with {base} at {head}. Fetch `origin`, merge `origin/{base}` into your branch, "
-            "resolve the conflict, run the tests and submit again."
-        )
-        return Feedback(key=f"conflict-{pull.head}@{head}", kind="conflict", text=text)
-    return None
-
-
-def _as_feedback(review: Review) -> Feedback:
-    by = review.by.agent if review.by is not None else review.author
-    return Feedback(key=f"review-{review.id}", kind="review", text=review.body, by=by)
+def _news(pull: Pull, *, tick: Tick) -> Feedback | None:
+    if pull.verdict is not None and not pull.approved:
+        return feedback.of_review(pull.verdict)
+    return feedback.of_conflict(pull, snapshot=tick.snapshot) if pull.mergeable is False else None
 
 
 def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
@@ -164,5 +135,5 @@ def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
         head=pull.head,
         round=len(pull.verdicts) + 1,
         author=pull.by.agent,
-        feedback=tuple(_as_feedback(review) for review in pull.verdicts),
+        feedback=tuple(feedback.of_review(review) for review in pull.verdicts),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from loreli_ray.config import Config
 from loreli_ray.identity import Sides
-from loreli_ray.model import AgentState, Fleet, Issue, Member, Pull, Role, Snapshot
+from loreli_ray.model import Fleet, Issue, Member, Pull, Role, Snapshot
 from loreli_ray.policy import trusted
 
 
@@ -34,6 +34,27 @@ class Tick:
         held = self.config.hub.human_label
         found = [i for i in self.snapshot.issues if held not in i.labels and trusted(i, config=self.config)]
         return tuple(sorted(found, key=lambda issue: issue.number))
+
+    @property
+    def pulls(self) -> tuple[Pull, ...]:
+        """The pull requests that are this session's to bring home, oldest first.
+
+        Of each workable issue the latest, unless a later claim has made it stale or another session holds the claim.
+        """
+        found: list[Pull] = []
+        for issue in self.workable:
+            pull, claim = self.snapshot.pull_for(issue.number), self.snapshot.claim(issue.number)
+            if pull is None or pull.by is None:
+                continue
+            current = claim is None or claim.generation == pull.by.generation
+            elsewhere = claim is not None and claim.session != self.session and claim.held(self.now)
+            if current and not elsewhere:
+                found.append(pull)
+        return tuple(sorted(found, key=lambda pull: pull.number))
+
+    def worn_out(self, pull: Pull) -> bool:
+        """Whether the rounds of review are used up without agreement."""
+        return pull.objections >= self.config.review.max_rounds and not pull.approved
 
     def author_of(self, pull: Pull) -> Member | None:
         """The author of a pull request, as long as it can still work on it."""
@@ -63,6 +84,3 @@ class Tick:
         if pull.by is None or member.name == pull.by.agent:
             return False
         return self.single or member.spec.side is pull.by.side.opposite
-
-    def starting(self, role: Role) -> tuple[Member, ...]:
-        return tuple(m for m in self.fleet.of(role) if m.status.state is AgentState.STARTING)

@@ -1,0 +1,187 @@
+"""A git host in memory: issues, branches, pull requests, reviews and claims, with the rules of the real one.
+
+A head remembers how much of the base it holds, so that a pull request conflicts when something that changes the same
+file has landed since. What must never happen on the host is checked at the moment of the write.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+from loreli_ray.errors import Conflict, Refused, ToolRefused
+from loreli_ray.model import Authorship, Claim, Issue, Outcome, Pull, Review, Snapshot
+from tests.roles.faults import Dice, Fault
+
+LABEL, HUMAN = "loreli", "loreli:human"
+
+
+class Host:
+    """One repository. `landed` maps an issue to its merged pull request, `held` one to why a human has it."""
+
+    def __init__(self, issues: int, *, dice: Dice, single: bool, closes: bool) -> None:
+        self.now = 1_000_000.0
+        self.dice = dice
+        self.single = single
+        self.closes = closes  # whether a merge closes the issue, as it does on the default branch
+        self.issues = {
+            n: Issue(number=n, title=f"Task {n}", body="Do it.", association="OWNER", labels=(LABEL,))
+            for n in range(1, issues + 1)
+        }
+        self.pulls: dict[int, Pull] = {}
+        self.branches: dict[str, str] = {}
+        self.claims: dict[int, Claim] = {}
+        self.landed: dict[int, Pull] = {}
+        self.held: dict[int, str] = {}
+        self._base: list[int] = []  # the file that each landing changed
+        self._heads: dict[str, int] = {self.base_head: 0}  # how much of the base a head holds
+        self._parents: dict[str, str] = {}
+        self._numbers = count(issues + 1)
+        self._names = count(1)
+
+    # ── reading ──
+
+    @property
+    def base_head(self) -> str:
+        return f"base-{len(self._base)}"
+
+    def snapshot(self) -> Snapshot:
+        undecided = self.dice.strikes(Fault.UNDECIDED, one_in=6)
+        return Snapshot(
+            repo="a/b",
+            at=self.now,
+            base="main",
+            base_head=self.base_head,
+            issues=tuple(issue for issue in self.issues.values() if LABEL in issue.labels),
+            pulls=tuple(
+                pull.model_copy(update={"mergeable": None if undecided else self._mergeable(pull)})
+                for pull in self.pulls.values()
+            ),
+            claims=tuple(self.claims.values()),
+        )
+
+    def pull(self, number: int | None) -> Pull | None:
+        return self.pulls.get(number or 0)
+
+    def _mergeable(self, pull: Pull) -> bool:
+        assert pull.by is not None
+        return self._file(pull.by.issue) not in self._base[self._heads[pull.head] :]
+
+    def _file(self, issue: int) -> int:
+        return issue % 2 if Fault.CONFLICT in self.dice.faults else issue
+
+    # ── branches ──
+
+    def commit(self, parent: str, *, merge_base: bool) -> str:
+        """A new commit on top of `parent`, on somebody's disk."""
+        head = f"head-{next(self._names)}"
+        self._heads[head] = len(self._base) if merge_base else self._heads[parent]
+        self._parents[head] = parent
+        return head
+
+    def push(self, branch: str, head: str) -> None:
+        if branch in self.branches and not self._descends(head, self.branches[branch]):
+            raise ToolRefused("not a fast-forward", subject=branch)
+        self.branches[branch] = head
+        for number, pull in self.pulls.items():
+            if pull.head_ref == branch:
+                self.pulls[number] = pull.model_copy(update={"head": head})
+
+    def _descends(self, head: str | None, ancestor: str) -> bool:
+        while head is not None and head != ancestor:
+            head = self._parents.get(head)
+        return head is not None
+
+    # ── writing ──
+
+    def open_pull(self, *, branch: str, by: Authorship) -> int:
+        for number, pull in self.pulls.items():
+            if pull.head_ref == branch:
+                self.pulls[number] = pull.model_copy(update={"by": by})
+                return number
+        number = next(self._numbers)
+        self.pulls[number] = Pull(
+            number=number, title=branch, head_ref=branch, head=self.branches[branch], base="main", by=by
+        )
+        return number
+
+    def review(self, pull: Pull, *, outcome: Outcome, by: Authorship) -> None:
+        now = self.pulls[pull.number]
+        assert by.side is not (now.by or by).side or self.single, "a side reviewed itself"
+        if any(r.by is not None and r.by.agent == by.agent and r.commit == pull.head for r in now.reviews):
+            return
+        review = Review(id=next(self._names), outcome=outcome, commit=pull.head, body=outcome.value, by=by)
+        self.pulls[pull.number] = now.model_copy(update={"reviews": (*now.reviews, review)})
+
+    def merge(self, pull: Pull) -> None:
+        now = self.pulls.get(pull.number)
+        if now is None or now.head != pull.head or not self._mergeable(now):
+            raise Refused("can't be merged", subject=f"#{pull.number}")
+        self._check_merge(now)
+        assert now.by is not None
+        self.landed[now.by.issue] = now
+        self._base.append(self._file(now.by.issue))
+        self._heads[self.base_head] = len(self._base)
+        self.close_pull(now.number, delete=True)
+        if self.closes:
+            self.close_issue(now.by.issue)
+
+    def _check_merge(self, pull: Pull) -> None:
+        assert pull.by is not None
+        seen = [review for review in pull.reviews if review.commit == pull.head and review.by is not None]
+        assert seen, "nothing lands without a verdict on exactly its head"
+        verdict = seen[-1]
+        assert verdict.by is not None
+        assert verdict.outcome is Outcome.APPROVE
+        assert verdict.by.side is pull.by.side.opposite or self.single, "the other side must have judged it"
+        claim = self.claims.get(pull.by.issue)
+        assert claim is None or claim.generation == pull.by.generation, "nothing of a stale generation lands"
+        assert pull.by.issue not in self.landed, "nothing lands twice"
+
+    def close_pull(self, number: int, *, delete: bool) -> None:
+        if (pull := self.pulls.pop(number, None)) is not None and delete:
+            self.branches.pop(pull.head_ref, None)
+
+    def close_issue(self, number: int) -> None:
+        self.issues.pop(number, None)
+
+    def hold(self, issue: int, why: str) -> None:
+        self.held[issue] = why
+        self.label(issue, HUMAN)
+
+    def label(self, issue: int, label: str) -> None:
+        if (found := self.issues.get(issue)) is not None and label not in found.labels:
+            self.issues[issue] = found.model_copy(update={"labels": (*found.labels, label)})
+
+    def unlabel(self, issue: int, label: str) -> None:
+        if (found := self.issues.get(issue)) is not None:
+            labels = tuple(name for name in found.labels if name != label)
+            self.issues[issue] = found.model_copy(update={"labels": labels})
+
+    def retitle(self, issue: int) -> None:
+        if (found := self.issues.get(issue)) is not None:
+            self.issues[issue] = found.model_copy(update={"title": f"Task {issue}, take {next(self._names)}"})
+
+    # ── claims, by compare-and-swap ──
+
+    def take(self, issue: int, *, session: str, agent: str, generation: int, until: float, seen: Claim | None) -> Claim:
+        now = self.claims.get(issue)
+        if (now.oid if now else None) != (seen.oid if seen else None):
+            raise Conflict("somebody else moved the claim", subject=f"#{issue}")
+        assert now is None or generation >= now.generation, "a generation only ever rises"
+        oid = f"oid-{next(self._names)}"
+        claim = Claim(issue=issue, session=session, agent=agent, generation=generation, until=until, oid=oid)
+        self.claims[issue] = claim
+        return claim
+
+    def move(self, claim: Claim, *, until: float) -> Claim:
+        return self.take(
+            claim.issue,
+            session=claim.session,
+            agent=claim.agent,
+            generation=claim.generation,
+            until=until,
+            seen=claim,
+        )
+
+    def drop(self, issue: int) -> None:
+        self.claims.pop(issue, None)
