@@ -11,32 +11,37 @@ import hmac
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from mcp.server.mcpserver import Context
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loreli_ray.errors import LoreliError, SessionError, ToolRefused
 from loreli_ray.mcp.desk import Desk
 from loreli_ray.mcp.tools import build
 
+HOST = "127.0.0.1"
 PATH = "/mcp"
-_Scope = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+_NO_CAPABILITY = JSONResponse(
+    {"error": "a valid bearer capability is needed"}, status_code=401, headers={"WWW-Authenticate": "Bearer"}
+)
+# Without sessions there is nothing to stream (GET) and none to end (DELETE). An open stream would also delay `stop`.
+# https://modelcontextprotocol.io/specification/2025-06-18/basic/transports#listening-for-messages-from-the-server
+_NO_SESSION = JSONResponse(
+    {"error": "this server has no sessions and no streams"}, status_code=405, headers={"Allow": "POST"}
+)
 
 
 class Gateway:
     """Serves a desk's tools at `url` to the agents that hold a capability."""
 
-    def __init__(
-        self, desk: Desk, *, host: str = "127.0.0.1", on_contact: Callable[[str], Awaitable[None]] | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, *, on_contact: Callable[[str], Awaitable[None]] | None = None) -> None:
         """`on_contact` is called when an agent's program reaches the gateway for the first time."""
-        self._host = host
         self._on_contact = on_contact
         self._met: set[str] = set()
         self._agents: dict[str, str] = {}
@@ -47,11 +52,11 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        return f"http://{self._host}:{self.port}{PATH}"
+        return f"http://{HOST}:{self.port}{PATH}"
 
     async def start(self, *, port: int = 0) -> None:
         """Listens on `port`, or on any free one when that is 0 or taken."""
-        listener = _listen(self._host, port)
+        listener = _listen(port)
         self.port = listener.getsockname()[1]
         app = self._tools.streamable_http_app(streamable_http_path=PATH, json_response=True, stateless_http=True)
         config = uvicorn.Config(
@@ -107,23 +112,20 @@ class Gateway:
             except LoreliError:
                 self._met.discard(agent)  # nobody heard it: the next request tells it again
 
-    def _guard(self, app: Callable[[_Scope, _Receive, _Send], Awaitable[None]]) -> Any:
+    def _guard(self, app: ASGIApp) -> ASGIApp:
         """Refuses every request without a valid capability before MCP sees it."""
 
-        async def guarded(scope: _Scope, receive: _Receive, send: _Send) -> None:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = app
             if scope["type"] == "http":
-                headers = {key.lower(): value for key, value in scope["headers"]}
-                agent = self._holder(headers.get(b"authorization", b"").decode("latin-1"))
+                agent = self._holder(Headers(scope=scope).get("authorization", ""))
                 if agent is None:
-                    refusal = JSONResponse(
-                        {"error": "a valid bearer capability is needed"},
-                        status_code=401,
-                        headers={"WWW-Authenticate": "Bearer"},
-                    )
-                    await refusal(scope, receive, send)
-                    return
-                await self._meet(agent)
-            await app(scope, receive, send)
+                    answer = _NO_CAPABILITY
+                elif scope["method"] != "POST":
+                    answer = _NO_SESSION
+                else:
+                    await self._meet(agent)
+            await answer(scope, receive, send)
 
         return guarded
 
@@ -137,13 +139,13 @@ def _write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer waits 40 ms for an ACK
     try:
-        listener.bind((host, port))
+        listener.bind((HOST, port))
     except OSError:
-        listener.bind((host, 0))
+        listener.bind((HOST, 0))
     listener.listen(128)
     return listener
