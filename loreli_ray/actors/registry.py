@@ -15,7 +15,7 @@ from loreli_ray.config import Config
 from loreli_ray.errors import SessionError
 from loreli_ray.identity import Identities, Sides, team_theme
 from loreli_ray.ledger import Ledger
-from loreli_ray.model import AgentSpec, Assignment, Facts, Fleet, Member, Placement, Record
+from loreli_ray.model import AgentSpec, Assignment, Facts, Fleet, Member, Placement, Record, Verdict
 from loreli_ray.policy import Breaker, BreakerState, derive
 
 
@@ -109,6 +109,10 @@ class Registry:
 
     def escalated(self, name: str, tier: int) -> Record:
         return self._store(self.get(name).model_copy(update={"tier": tier}))
+
+    def leave(self, name: str, verdict: Verdict) -> Record:
+        """It is decided that the agent goes, and why: for good, also after a restart."""
+        return self._store(self.get(name).model_copy(update={"leaving": verdict}))
 
     def release_identity(self, record: Record) -> None:
         self._identities.release(record.spec.identity)

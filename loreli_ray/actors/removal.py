@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.errors import Conflict, LoreliError
+from loreli_ray.errors import Conflict
 from loreli_ray.model import Claim, Event, EventKind, Record, Role, Step, Verdict
 from loreli_ray.policy import removal
 
@@ -53,7 +53,7 @@ class WayOut:
                 try:
                     await self._steps[step]()
                     self.done.add(step)
-                except LoreliError as error:
+                except Exception as error:  # noqa: BLE001  however a step fails, the others are still tried
                     failed.add(step)
                     self._say(EventKind.ERROR, f"{step}: {error}", attempt=attempt)
             if failed:
@@ -83,8 +83,9 @@ class WayOut:
             return
         text = await self._node.call("capture", self._record.name, SCREEN_LINES)
         path = self._settings.logs / f"{self._record.name}.death.log"
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.write_text(text, encoding="utf-8")
+        if text or not path.exists():  # an earlier try may have seen more
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.write_text(text, encoding="utf-8")
 
     async def _stop_program(self) -> None:
         if self._node is not None:

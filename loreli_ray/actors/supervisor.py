@@ -8,20 +8,20 @@ from the ledger, and the agents that still live are linked again.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
 from loreli_ray.actors.api import Api
-from loreli_ray.actors.calls import Gone, Peer
+from loreli_ray.actors.calls import Peer
+from loreli_ray.actors.contacts import Contacts
 from loreli_ray.actors.edge import Edge
+from loreli_ray.actors.landings import Landings
 from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.removal import WayOut
 from loreli_ray.actors.report import Board, status_report
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.actors.spawn import create_agent
-from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
+from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.identity import Sides
 from loreli_ray.ledger import Ledger
 from loreli_ray.model import (
@@ -60,21 +60,24 @@ class Supervisor:
         self._metrics = Metrics()
         self._edge = Edge("supervisor", log=self._log, metrics=self._metrics)
         self._ledger = Ledger(settings.ledger)
+        self._landings = Landings(self._ledger, self._clock)
         self._registry = Registry(session=settings.id, config=self._config, ledger=self._ledger, clock=self._clock)
         self._hub = self._peer("hub")
         self._reactor = self._peer("reactor")
         self._nodes: tuple[NodeView, ...] = ()
         self._board = Board()
-        self._removals: set[str] = set()
-        self._probing: set[str] = set()
-        self._telling: set[str] = set()
-        self._next_probe: dict[str, float] = {}
         self._missing: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = asyncio.Event()
         self._draining = False
+        self._contacts = Contacts(
+            settings, registry=self._registry, edge=self._edge, log=self._log, look=self._looks.set
+        )
         for record in self._registry.all():
-            self._link(record.spec)
+            if record.leaving is None:
+                self._contacts.link(record.spec)
+            else:
+                self._spawn(self._way_out(record, record.leaving))
         self._spawn(self._edge.forever("sweep", self._sweep, self._clock))
         self._api = Api(self, settings=settings, metrics=self._metrics)
         self._spawn(self._serve())
@@ -103,13 +106,13 @@ class Supervisor:
         """Has a new agent's actor start its program, and links it. A failed start leaves by the one way out (S3)."""
         record = self._registry.get(name)
         try:
-            await self._agent(name).call("start", deadline=self._config.timeouts.start)
+            await self._contacts.peer(name).call("start", deadline=self._config.timeouts.start)
         except LoreliError as error:
             verdict = Verdict(action=Action.REMOVE, cause=Cause.LAUNCH_FAILED, unexpected=True, why=str(error))
             self._remove(record, verdict)
             return False
         self._registry.note(name, started_at=self._clock.now())
-        self._link(record.spec)
+        self._contacts.link(record.spec)
         self._metrics.spawned.labels(role=record.spec.role.value).inc()
         text = f"{record.spec.role} of {record.spec.provider} ({record.spec.side})"
         self._say(EventKind.SPAWNED, text, agent=name, role=record.spec.role, provider=record.spec.provider)
@@ -167,7 +170,7 @@ class Supervisor:
     async def answer(self, name: str, text: str) -> None:
         """A human's words for an agent: it waits no longer."""
         self._registry.get(name)
-        await self._agent(name).call("send", f"[loreli] {text}")
+        await self._contacts.peer(name).call("send", f"[loreli] {text}")
         self._registry.note(name, question=None, progress_at=self._clock.now())
 
     async def finished(self, name: str, summary: str) -> bool:
@@ -225,27 +228,23 @@ class Supervisor:
         self._report(event)
 
     async def landing(self, landed: Landed) -> None:
-        """An issue is about to be merged: on record, so that what follows the merge happens whatever dies."""
-        self._set_landings({**self._landings(), landed.issue: landed})
+        """An issue is about to be merged."""
+        self._landings.begin(landed)
 
     async def landings(self) -> list[Landed]:
         """What was about to be merged and is not known to be finished."""
-        return list(self._landings().values())
+        return self._landings.pending()
 
     async def not_landed(self, issue: int) -> None:
-        self._set_landings({number: landed for number, landed in self._landings().items() if number != issue})
+        self._landings.drop(issue)
 
     async def landed(self, landed: Landed) -> None:
-        """An issue is merged; `seconds` is filled in from when it was first claimed. Said twice it is said once."""
-        if not any(event.data.get("pull") == landed.pull for event in self._ledger.events(kinds=(EventKind.LANDED,))):
-            now = self._clock.now()
-            claimed = [e.at for e in self._ledger.events(kinds=(EventKind.CLAIMED,)) if e.issue == landed.issue]
-            whole = landed.model_copy(update={"seconds": round(now - min(claimed, default=now), 1)})
+        """An issue is merged, and all that follows is done. Said twice it is said once."""
+        event = self._landings.event(landed)
+        if event is not None:
             self._metrics.landed.inc()
-            text = f"merged as {landed.commit[:12]}"
-            event = Event(kind=EventKind.LANDED, at=now, agent=landed.author.name, issue=landed.issue, text=text)
-            self._report(event.model_copy(update={"data": whole.model_dump(mode="json")}))
-        await self.not_landed(landed.issue)
+            self._report(event)
+        self._landings.drop(landed.issue)
 
     async def post(self, board: Board, taken: frozenset[str]) -> None:
         """What the reactor saw at its last tick: for status, and the names that are taken elsewhere (SPEC S2)."""
@@ -319,14 +318,13 @@ class Supervisor:
         self._looks.clear()
         now = self._clock.now()
         for record in self._registry.all():
-            if record.name in self._removals:
+            if record.leaving is not None:
                 continue
             with self._edge.guard("judging", agent=record.name):
                 self._act(record, judge(record, now=now, timeouts=self._config.timeouts))
-            if (message := prompts.due(record)) is not None and message[0] != record.facts.told:
-                self._spawn(self._tell(record.name, *message))
-            if record.facts.started_at is not None and now >= self._next_probe.get(record.name, 0):
-                self._spawn(self._probe(record.name))
+            self._contacts.tell(record)
+            if record.facts.started_at is not None:
+                self._contacts.probe(record)
         self._count_states()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._looks.wait(), self._config.supervision.sweep)
@@ -341,7 +339,7 @@ class Supervisor:
                 self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="nudge")
                 silent = self._clock.now() - derive(record).since
                 if self._config.timeouts.nudge:  # every tier is an event, also where nothing is said (SPEC S18)
-                    self._spawn(self._send(record.name, prompts.nudge(silent)))
+                    self._contacts.send(record.name, prompts.nudge(silent))
             case Action.WARN:
                 self._registry.escalated(record.name, 2)
                 self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="warning")
@@ -350,9 +348,8 @@ class Supervisor:
 
     def _remove(self, record: Record, verdict: Verdict) -> None:
         """Sends an agent out by the one way out; once."""
-        if record.name in self._removals or verdict.cause is None:
+        if record.leaving is not None or verdict.cause is None:
             return
-        self._removals.add(record.name)
         self._metrics.removed.labels(cause=verdict.cause.value).inc()
         if verdict.cause in (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED) and verdict.unexpected:
             self._registry.failed(record)
@@ -360,7 +357,7 @@ class Supervisor:
             self._say(EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend)
         if verdict.cause is Cause.STALLED:
             self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="critical")
-        self._spawn(self._way_out(self._registry.get(record.name), verdict))
+        self._spawn(self._way_out(self._registry.leave(record.name, verdict), verdict))
 
     async def _way_out(self, record: Record, verdict: Verdict) -> None:
         known = [node.id for node in self._nodes]
@@ -371,53 +368,13 @@ class Supervisor:
             settings=self._settings,
             registry=self._registry,
             node=None if gone else self._node(record.spec.node),
-            agent=self._agent(record.name),
+            agent=self._contacts.peer(record.name),
             hub=self._hub,
             report=self._report,
         )
         with self._edge.guard("the way out", agent=record.name):
             await out.run()
-        self._removals.discard(record.name)
         self._reactor.tell("wake")
-
-    def _link(self, spec: AgentSpec) -> None:
-        self._spawn(self._hold_link(spec))
-
-    async def _hold_link(self, spec: AgentSpec) -> None:
-        """Waits on the agent's `run`, which fails the moment its actor dies; then has the actor started again."""
-        try:
-            await self._agent(spec.name).call("run", deadline=float("inf"))
-            return  # it ended by itself: its program is stopped
-        except (Gone, SessionError) as error:
-            record = self._registry.find(spec.name)
-            if record is None or record.spec != spec or spec.name in self._removals or record.facts.exit is not None:
-                return
-            self._log.warning("the agent's actor died", agent=spec.name, error=str(error))
-        with self._edge.guard("re-adopting", agent=spec.name):
-            try:
-                create_agent(spec, self._settings)
-                await self._agent(spec.name).call("start", deadline=self._config.timeouts.start)
-            except LoreliError:
-                self._registry.note(spec.name, lost_at=self._clock.now())
-                self._looks.set()
-                raise
-            self._link(spec)
-
-    async def _probe(self, name: str) -> None:
-        """Asks an agent's actor for a sign of life and renews its lease: one question outstanding at most."""
-        if name in self._probing:
-            return
-        self._probing.add(name)
-        supervision = self._config.supervision
-        self._next_probe[name] = self._clock.now() + supervision.probe * random.uniform(0.9, 1.1)
-        try:
-            await self._agent(name).call("probe", supervision.lease, deadline=supervision.probe)
-        except DeadlineExceeded as error:
-            self._log.warning("no answer to a probe", agent=name, error=str(error))
-        except LoreliError:
-            pass  # the link says so, and with more authority
-        finally:
-            self._probing.discard(name)
 
     def _miss(self, record: Record) -> None:
         """A pane that is not there three looks in a row is gone, and its tmux server with it."""
@@ -425,22 +382,6 @@ class Supervisor:
         if missed >= _MISSED_LOOKS:
             self._registry.note(record.name, exit=Exit(code=None, signal=None, at=self._clock.now()))
             self._looks.set()
-
-    async def _tell(self, name: str, key: str, text: str) -> None:
-        """Delivers a message that is due, and notes that it was; the next sweep tries again when it could not be."""
-        if name in self._telling:
-            return
-        self._telling.add(name)
-        try:
-            with self._edge.guard("telling", agent=name):
-                await self._agent(name).call("send", text, deadline=self._config.timeouts.start)
-                self._registry.note(name, told=key)
-        finally:
-            self._telling.discard(name)
-
-    async def _send(self, name: str, text: str) -> None:
-        with self._edge.guard("sending", agent=name):
-            await self._agent(name).call("send", text, deadline=self._config.timeouts.start)
 
     async def _serve(self) -> None:
         with self._edge.guard("the HTTP API"):
@@ -459,18 +400,8 @@ class Supervisor:
         self._ledger.append(event)
         self._log.info(event.kind.value, agent=event.agent, issue=event.issue, text=event.text)
 
-    def _landings(self) -> dict[int, Landed]:
-        kept: Any = self._ledger.get("landings") or {}
-        return {int(issue): Landed.model_validate(landed) for issue, landed in kept.items()}
-
-    def _set_landings(self, landings: dict[int, Landed]) -> None:
-        self._ledger.put("landings", {issue: landed.model_dump(mode="json") for issue, landed in landings.items()})
-
     def _peer(self, kind: str, name: str = "") -> Peer:
         return Peer(self._settings.id, kind, name, deadline=self._config.timeouts.call)
-
-    def _agent(self, name: str) -> Peer:
-        return self._peer("agent", name)
 
     def _node(self, node: str) -> Peer:
         return self._peer("node", node[:12])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loreli_ray.identity import Identity, Side
 from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, Role
 from loreli_ray.model.values import Value
+from loreli_ray.model.verdict import Verdict
 
 
 class AgentSpec(Value):
@@ -111,6 +112,7 @@ class Record(Value):
     facts: Facts
     assignment: Assignment | None = None
     tier: int = 0  # how far a stall has escalated: 0 none, 1 nudged, 2 warned
+    leaving: Verdict | None = None  # why it is on its way out, once that is decided
 
     @property
     def name(self) -> str:
