@@ -181,7 +181,7 @@ class Hub:
         for review in now.reviews if now is not None else ():
             if review.by is not None and review.by.agent == by.agent and review.commit == pull.head:
                 return review.id
-        event = outcome if len(self._accounts) > 1 else Outcome.COMMENT
+        event = outcome if len(self._logins) > 1 else Outcome.COMMENT
         marker = markers.render("review", outcome=outcome.value, **by.model_dump(mode="json"))
         body = f"{text.strip()}\n\n{marker}"
         fields = {"commit_id": pull.head, "event": event.value, "body": body, "comments": comments}
@@ -255,6 +255,13 @@ class Hub:
         return self._repository
 
     @property
+    def _logins(self) -> frozenset[str]:
+        """Our accounts. Without them no marker would count, and everything be written twice."""
+        if not self._accounts:
+            raise HubError("not opened yet", subject=self.repo)
+        return self._accounts
+
+    @property
     def _leases(self) -> Claims:
         if self._claims is None:
             raise HubError("not opened yet", subject=self.repo)
@@ -270,7 +277,7 @@ class Hub:
 
     def _mark(self, body: str | None, user: shapes.User | None, kind: str) -> dict[str, Any] | None:
         """The marker in a text, if one of our accounts wrote it."""
-        return markers.parse(body, kind) if user is not None and user.login in self._accounts else None
+        return markers.parse(body, kind) if user is not None and user.login in self._logins else None
 
     def _by(self, fields: dict[str, Any] | None) -> Authorship | None:
         if fields is None:

@@ -63,6 +63,24 @@ async def test_open_says_what_is_missing(house: House) -> None:
         await one.close()
 
 
+async def test_nothing_is_written_twice_before_it_is_opened(house: House, hub: Hub) -> None:
+    """A hub that was just restarted may be asked before it knows its own accounts."""
+    pull = await submitted(house, hub)
+    reviewer = by("lee", side=Side.YANG)
+    await hub.comment(pull.number, key="status", text="First.")
+    await hub.submit_review(pull, outcome=Outcome.APPROVE, text="Fine.", comments=[], by=reviewer)
+    early = house.hub()
+    try:
+        with pytest.raises(HubError, match="not opened yet"):
+            await early.comment(pull.number, key="status", text="First.")
+        with pytest.raises(HubError, match="not opened yet"):
+            await early.submit_review(pull, outcome=Outcome.APPROVE, text="Fine.", comments=[], by=reviewer)
+    finally:
+        await early.close()
+    assert len(rest(house, "GET", f"/issues/{pull.number}/comments")) == 1
+    assert len(rest(house, "GET", f"/pulls/{pull.number}/reviews")) == 1
+
+
 async def test_nothing_shows_the_token(house: House, hub: Hub) -> None:
     token = house.forge.token(TEAM)
     remote = hub.push_remote()
@@ -234,7 +252,7 @@ async def test_a_verdict_with_one_account(house: House, hub: Hub, outcome: Outco
     assert now is not None
     (review,) = now.reviews
     assert (review.outcome, review.body, review.by, review.commit) == (outcome, "Reasons.", reviewer, pull.head)
-    assert now.verdict == (review if outcome is not Outcome.COMMENT else None)
+    assert now.verdict == review
 
     moved = house.branch("kira/1-work", {"work.txt": "better\n"})
     later = await hub.pull(pull.number)
@@ -289,8 +307,9 @@ async def test_a_remark_beside_the_change_is_refused(house: House, hub: Hub) -> 
 async def test_merge(house: House, hub: Hub) -> None:
     number = issue(house, "One")
     pull = await submitted(house, hub)
-    assert pull.by is not None
+    assert await hub.merged_as(pull.number) is None
     commit = await hub.merge(pull, title="Land it", message=f"Closes #{number}")
+    assert await hub.merged_as(pull.number) == commit
     assert await hub.merge(pull, title="Land it", message="again") == commit
     assert await hub.pull(pull.number) is None
     seen = await hub.snapshot()
