@@ -112,12 +112,24 @@ class Snapshot(Value):
         return tuple(pull for pull in self.pulls if pull.by is not None)
 
     def issue(self, number: int) -> Issue | None:
-        return next((issue for issue in self.issues if issue.number == number), None)
+        return self._issues.get(number)
 
     def claim(self, issue: int) -> Claim | None:
-        return next((claim for claim in self.claims if claim.issue == issue), None)
+        return self._claims.get(issue)
 
     def pull_for(self, issue: int) -> Pull | None:
         """The team's open pull request for an issue: the one of the highest generation."""
-        found = [pull for pull in self.ours if pull.by is not None and pull.by.issue == issue]
-        return max(found, key=lambda pull: (pull.by.generation if pull.by else 0, pull.number), default=None)
+        return self._latest.get(issue)
+
+    @cached_property
+    def _issues(self) -> dict[int, Issue]:
+        return {issue.number: issue for issue in self.issues}
+
+    @cached_property
+    def _claims(self) -> dict[int, Claim]:
+        return {claim.issue: claim for claim in self.claims}
+
+    @cached_property
+    def _latest(self) -> dict[int, Pull]:
+        known = [(pull.by.generation, pull.number, pull) for pull in self.ours if pull.by is not None]
+        return {pull.by.issue: pull for _, _, pull in sorted(known, key=lambda one: one[:2]) if pull.by is not None}

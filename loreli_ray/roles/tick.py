@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from loreli_ray.config import Config
 from loreli_ray.identity import Sides
@@ -28,14 +29,14 @@ class Tick:
     def sides(self) -> Sides:
         return Sides(self.config.sides)
 
-    @property
+    @cached_property
     def workable(self) -> tuple[Issue, ...]:
         """Open issues that a trusted author wrote and that no human holds, oldest first."""
         held = self.config.hub.human_label
         found = [i for i in self.snapshot.issues if held not in i.labels and trusted(i, config=self.config)]
         return tuple(sorted(found, key=lambda issue: issue.number))
 
-    @property
+    @cached_property
     def pulls(self) -> tuple[Pull, ...]:
         """The pull requests that are this session's to bring home, oldest first.
 
@@ -66,21 +67,23 @@ class Tick:
 
     def worker_on(self, issue: int) -> Member | None:
         """The live action agent whose assignment is this issue."""
-        for member in self.fleet.of(Role.ACTION):
-            if member.assignment is not None and member.assignment.issue == issue:
-                return member
-        return None
+        return self._workers.get(issue)
 
     def reviewer_of(self, pull: Pull) -> Member | None:
         """The live reviewer that has this pull request at this head."""
-        for member in self.fleet.of(Role.REVIEWER):
-            work = member.assignment
-            if work is not None and (work.pull, work.head) == (pull.number, pull.head):
-                return member
-        return None
+        return self._reviewers.get((pull.number, pull.head))
 
     def may_review(self, member: Member, pull: Pull) -> bool:
         """Cross-provider review: the other side, or anybody else where there is one side only."""
         if pull.by is None or member.name == pull.by.agent:
             return False
         return self.single or member.spec.side is pull.by.side.opposite
+
+    @cached_property
+    def _workers(self) -> dict[int, Member]:
+        return {m.assignment.issue: m for m in self.fleet.of(Role.ACTION) if m.assignment is not None}
+
+    @cached_property
+    def _reviewers(self) -> dict[tuple[int | None, str | None], Member]:
+        busy = [(m, m.assignment) for m in self.fleet.of(Role.REVIEWER) if m.assignment is not None]
+        return {(work.pull, work.head): member for member, work in busy}

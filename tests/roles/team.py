@@ -371,7 +371,7 @@ class Team:
             if not program.dead and not program.mute:
                 with suppress(ToolRefused, SessionError, Unavailable):
                     self._act(program)
-                self.check()
+        self.check()
 
     def _act(self, program: Running) -> None:
         name = program.spec.name

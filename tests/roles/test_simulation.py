@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loreli_ray.config import ClaimsConfig, Config, ReviewConfig, ScalingConfig, TimeoutsConfig
 from loreli_ray.config.vocabulary import RoleName
-from loreli_ray.model import Cause, NodeView, Program
+from loreli_ray.model import Cause, NodeView, Program, Role
 from tests.roles.faults import Dice, Fault
 from tests.roles.host import HUMAN, LABEL, Host
 from tests.roles.team import Team
@@ -23,6 +24,15 @@ YIN, YANG, RESOLD = (
     Program(backend="codex", provider="openai"),
     Program(backend="cursor", provider="cursor-anthropic"),
 )
+MEDDLING = {
+    Fault.OBJECTION,
+    Fault.REMARK,
+    Fault.SURRENDER,
+    Fault.HOLD,
+    Fault.WITHDRAWN,
+    Fault.REJECTED,
+}
+ROUGH = frozenset({Fault.CONFLICT, Fault.DEATH, Fault.LAUNCH, Fault.SHUTDOWN, Fault.CRASH})
 STEP = 5.0
 LONGEST_CALM = 500
 
@@ -129,18 +139,35 @@ class World:
         return "\n".join(lines)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY_SHAPE = {
+    "one node": ((8, (YIN, YANG)),),
+    "a side on each node": ((2, (YIN,)), (1, (YANG,))),
+    "two sides on one of two": ((3, (YIN,)), (2, (YIN, YANG))),
+    "resold": ((4, (YIN, RESOLD, YANG)),),
+    "one side": ((4, (YIN, RESOLD)),),
+}
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32),
     storm=st.integers(0, 80),
     faults=st.frozensets(st.sampled_from(Fault)),
     issues=st.integers(1, 5),
     max_agents=st.integers(2, 8),
+    shape=st.sampled_from(sorted(ANY_SHAPE)),
     sessions=st.integers(1, 2),
     closes=st.booleans(),
 )
 def test_everything_ends_whatever_goes_wrong(
-    seed: int, storm: int, faults: frozenset[Fault], issues: int, max_agents: int, sessions: int, closes: bool
+    seed: int,
+    storm: int,
+    faults: frozenset[Fault],
+    issues: int,
+    max_agents: int,
+    shape: str,
+    sessions: int,
+    closes: bool,
 ) -> None:
     World(
         seed=seed,
@@ -148,6 +175,70 @@ def test_everything_ends_whatever_goes_wrong(
         faults=faults,
         issues=issues,
         max_agents=max_agents,
+        slots=ANY_SHAPE[shape],
         sessions=sessions,
         closes=closes or sessions > 1,  # elsewhere a merge that was interrupted is known to one session only
     ).run()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    faults=st.frozensets(st.sampled_from(sorted(set(Fault) - MEDDLING))),
+    issues=st.integers(1, 8),
+)
+def test_what_only_breaks_asks_no_human_and_lands_all(seed: int, faults: frozenset[Fault], issues: int) -> None:
+    """Deaths, crashes, outages and conflicts cost time. They are no disagreement, and nobody else's business."""
+    world = World(seed=seed, storm=60, faults=faults, issues=issues)
+    world.run()
+    assert not world.host.held, world.story()
+    assert set(world.host.landed) == set(range(1, issues + 1))
+
+
+@pytest.mark.parametrize("max_agents", range(2, 9))
+@pytest.mark.parametrize(
+    "trouble", [frozenset[Fault](), frozenset({Fault.CONFLICT}), ROUGH], ids=["calm", "busy", "rough"]
+)
+def test_a_small_team_lands_many_issues(max_agents: int, trouble: frozenset[Fault]) -> None:
+    for seed in range(2):
+        world = World(seed=seed, storm=40, faults=trouble, issues=12, max_agents=max_agents)
+        world.run()
+        assert len(world.host.landed) == 12
+
+
+@pytest.mark.parametrize(
+    ("slots", "caps"),
+    [
+        *((((slots, (YIN, YANG)),), {}) for slots in (2, 3, 5)),
+        *((((yin, (YIN,)), (yang, (YANG,))), {}) for yin in (1, 2, 3) for yang in (1, 2)),
+        *((((slots, (YIN,)), (2, (YIN, YANG))), {}) for slots in (1, 4)),
+        *((((8, (YIN, YANG)),), {"reviewer": 1, "action": actions}) for actions in (1, 3)),
+        (((8, (YIN, YANG)),), {"reviewer": 1}),
+        (((2, (YIN, RESOLD)),), {}),
+        (((6, (YIN.model_copy(update={"roles": (Role.ACTION,)}), YANG)),), {}),
+        (((6, (YIN.model_copy(update={"roles": (Role.REVIEWER,)}), YANG)),), {}),
+    ],
+)
+def test_a_team_of_any_shape_lands_many_issues(
+    slots: tuple[tuple[int, tuple[Program, ...]], ...], caps: dict[RoleName, int]
+) -> None:
+    """Also where authors could fill all the places in which their reviewers could work."""
+    for seed, trouble in enumerate((frozenset[Fault](), frozenset({Fault.CONFLICT}), ROUGH)):
+        world = World(seed=seed, storm=40, faults=trouble, issues=8, slots=slots, max_per_role=caps)
+        world.run()
+        assert len(world.host.landed) == 8
+
+
+def test_a_calm_team_starts_nobody_for_nothing() -> None:
+    """Two places and ten issues: one author and one reviewer do it all, and neither is sent away in between."""
+    world = World(seed=1, issues=10, max_agents=2)
+    world.run()
+    assert world.teams[0].starts == 2
+    assert {pull.by.generation for pull in world.host.landed.values() if pull.by} == {1}
+    assert {len(pull.reviews) for pull in world.host.landed.values()} == {1}
+
+
+def test_the_team_can_be_large() -> None:
+    world = World(seed=1, issues=60, max_agents=40, slots=((40, (YIN, YANG)),), storm=20, faults=ROUGH)
+    world.run()
+    assert len(world.host.landed) == 60
