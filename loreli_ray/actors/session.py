@@ -13,8 +13,11 @@ import os
 import re
 import secrets
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -210,7 +213,8 @@ def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
         address = head.address
     _quiet()
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+        with _own_signals():
+            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
     except BaseException as error:
         if started:
             stop_head(config)
@@ -285,6 +289,17 @@ def use_token(path: Path) -> None:
 
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(path)
     AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def _own_signals() -> Generator[None]:
+    """Ray takes SIGTERM for itself and exits with 15; whoever calls us has said what it means."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _quiet() -> None:

@@ -5,7 +5,10 @@ A command imports what it needs when it runs: `status` must answer in a tenth of
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -35,7 +38,9 @@ app.add_typer(forge.app, name="forge")
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 done, 1 failed, 2 asked wrongly, 130 interrupted."""
+    """The console script. Exit codes: 0 done, 1 failed, 2 asked wrongly, 128 + n ended by signal n (Ctrl-C: 130)."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
         app()
     except UsageError as error:
@@ -44,6 +49,16 @@ def main() -> None:
         sys.exit(_fail(error, code=1))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    """Ends as Ctrl-C does, with everything cleaned up: when asked to, and when the terminal is closed."""
+    signal.signal(number, signal.SIG_IGN)
+    if number == signal.SIGHUP:  # nobody reads any more, and writing would fail
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
+    raise SystemExit(128 + number)
 
 
 def _fail(error: LoreliError, *, code: int) -> int:

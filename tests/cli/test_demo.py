@@ -45,8 +45,16 @@ def test_keep_leaves_a_repository_in_which_the_work_is_done(shell: Shell) -> Non
     assert shell.processes() == []
 
 
-@pytest.mark.parametrize("moment", ["starting Ray", "starting the actors", "claimed", "reviewed"])
-def test_an_interrupt_cleans_up(shell: Shell, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("starting Ray", signal.SIGINT),
+        ("starting the actors", signal.SIGTERM),
+        ("claimed", signal.SIGHUP),
+        ("reviewed", signal.SIGINT),
+    ],
+)
+def test_whoever_ends_it_it_cleans_up(shell: Shell, moment: str, number: signal.Signals) -> None:
     process = shell.start("demo", "--pace", "0.3")
     assert process.stdout is not None
     for line in process.stdout:
@@ -54,9 +62,9 @@ def test_an_interrupt_cleans_up(shell: Shell, moment: str) -> None:
             break
     else:
         pytest.fail(f"it ended before {moment!r}")
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     shell.assert_nothing_is_left()
 
 
