@@ -132,7 +132,7 @@ def _landed(intent: Land, verdict: Review) -> Landed:
     assert reviewer is not None
     return Landed(
         issue=intent.issue,
-        title=intent.pull.title,
+        title=intent.title,
         pull=intent.pull.number,
         branch=intent.pull.head_ref,
         author=Landed.Who(name=author.agent, provider=author.provider, side=author.side),

@@ -17,7 +17,7 @@ from loreli_ray.actors.report import Board, BoardRow
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
-from loreli_ray.model import Cause, Demand, Fleet, Intent, ScalePlan, Snapshot
+from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot
 from loreli_ray.observe import Metrics, logger
 from loreli_ray.policy import reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, Tick
@@ -78,10 +78,13 @@ class Reactor:
         with self._edge.guard("settling"):
             if await self._deeds.settle_all(snapshot):
                 return True
-        landed = await self._carry_out(self._intents(tick))
+        intents = self._intents(tick)
+        landed = await self._land_one([intent for intent in intents if isinstance(intent, Land)])
+        rest = [intent for intent in intents if not isinstance(intent, Land)]
+        await self._carry_out([intent for intent in rest if landed is None or intent.issue != landed.issue])
         await self._scale(tick)
         await self._reap(fleet, snapshot)
-        return landed
+        return landed is not None
 
     def _intents(self, tick: Tick) -> list[Intent]:
         wanted: list[Intent] = []
@@ -90,20 +93,24 @@ class Reactor:
                 wanted += list(handler(tick))
         return wanted
 
-    async def _carry_out(self, intents: list[Intent]) -> bool:
-        """True when something was landed; one that the host refuses must not make the ticks chase each other."""
+    async def _land_one(self, line: list[Land]) -> Land | None:
+        """Lands the first in line that the host does not refuse: the base has moved then, and all others look again."""
+        for intent in line:
+            with self._edge.guard("not landed", intent=intent.key):
+                await self._deeds.do(intent)
+                return intent
+        return None
+
+    async def _carry_out(self, intents: list[Intent]) -> None:
         by_issue: dict[int, list[Intent]] = defaultdict(list)
         for intent in intents:
             by_issue[intent.issue].append(intent)
-        return any(await asyncio.gather(*(self._carry_out_in_turn(group) for group in by_issue.values())))
+        await asyncio.gather(*(self._carry_out_in_turn(group) for group in by_issue.values()))
 
-    async def _carry_out_in_turn(self, intents: list[Intent]) -> bool:
-        landed = False
+    async def _carry_out_in_turn(self, intents: list[Intent]) -> None:
         for intent in intents:
             with self._edge.guard("an intent failed", intent=intent.key):
                 await self._deeds.do(intent)
-                landed |= intent.kind == "land"
-        return landed
 
     async def _scale(self, tick: Tick) -> None:
         demands: list[Demand] = []

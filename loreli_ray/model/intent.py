@@ -89,6 +89,7 @@ class Land(Value):
     kind: Literal["land"] = "land"
     pull: Pull
     issue: int
+    title: str
     rounds: int
 
     @property

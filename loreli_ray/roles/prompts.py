@@ -49,7 +49,7 @@ def due(record: Record) -> tuple[str, str] | None:
         return request, shutdown(request=request, reason=facts.stop_reason)
     if work is None or work.waits:
         return None
-    return f"{work.key}/{len(work.feedback)}", notice(work)
+    return f"{work.key}/{len(work.feedback)}/{work.head}", notice(work)
 
 
 def nudge(silent: float) -> str:

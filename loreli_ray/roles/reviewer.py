@@ -58,9 +58,9 @@ def forward(tick: Tick) -> Iterator[Intent]:
 
 
 def land(tick: Tick) -> Iterator[Intent]:
-    """Lands what may be: approved by the other side at exactly this head, and mergeable.
+    """The landing line: approved by the other side at exactly this head, and mergeable, oldest first.
 
-    The host refuses what an earlier one of them has made impossible; it then comes back as a conflict.
+    One of them is landed in a tick, for that moves the base.
     """
     for pull in tick.pulls:
         verdict = pull.verdict
@@ -68,7 +68,9 @@ def land(tick: Tick) -> Iterator[Intent]:
             continue
         other_side = verdict.by.side is pull.by.side.opposite
         if pull.approved and pull.mergeable is True and not pull.draft and (other_side or tick.single):
-            yield Land(pull=pull, issue=pull.by.issue, rounds=len(pull.verdicts))
+            issue = tick.snapshot.issue(pull.by.issue)
+            title = issue.title if issue is not None else pull.title
+            yield Land(pull=pull, issue=pull.by.issue, title=title, rounds=len(pull.verdicts))
 
 
 def escalate(tick: Tick) -> Iterator[Intent]:
