@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from loreli_ray.actors.settings import SessionSettings, write_private
+from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
+from loreli_ray.files import write_private
 from loreli_ray.model import Cause
 from loreli_ray.observe import Metrics
 

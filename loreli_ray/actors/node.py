@@ -17,9 +17,10 @@ from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.desk import NodeDesk
 from loreli_ray.actors.edge import Edge
-from loreli_ray.actors.settings import SessionSettings, write_private
+from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import discover
 from loreli_ray.errors import LoreliError, PaneGone
+from loreli_ray.files import write_private
 from loreli_ray.mcp import Gateway
 from loreli_ray.model import AgentSpec, Assignment, Exit, Observation, Program
 from loreli_ray.observe import Metrics, logger

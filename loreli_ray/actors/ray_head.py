@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from loreli_ray.actors.settings import remove_runtime, write_private
+from loreli_ray.actors.settings import remove_runtime
 from loreli_ray.errors import SessionError
+from loreli_ray.files import write_private
 from loreli_ray.model import Value
 from loreli_ray.terminal import alive, reaper_command, start_time
 

@@ -29,12 +29,13 @@ from loreli_ray.actors.hub import HubActor
 from loreli_ray.actors.ray_head import RayHead, start_ray_head
 from loreli_ray.actors.reactor import Reactor
 from loreli_ray.actors.scaler import Scaler
-from loreli_ray.actors.settings import SessionSettings, remove_runtime, runtime_root, write_private
+from loreli_ray.actors.settings import SessionSettings, remove_runtime, runtime_root
 from loreli_ray.actors.spawn import create_control
 from loreli_ray.actors.supervisor import Supervisor
 from loreli_ray.clock import SystemClock
 from loreli_ray.config import Config
 from loreli_ray.errors import LoreliError, SessionError
+from loreli_ray.files import write_private
 from loreli_ray.hub import Credentials, Hub
 from loreli_ray.model import Fleet
 

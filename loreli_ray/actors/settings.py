@@ -64,14 +64,5 @@ def remove_runtime(folder: Path) -> None:
         folder.parent.rmdir()
 
 
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, in one rename."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.rename(path)
-
-
 def read_credentials(path: Path) -> Credentials:
     return Credentials.model_validate(json.loads(path.read_text()))

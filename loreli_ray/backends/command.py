@@ -6,13 +6,13 @@ placeholders for its arguments.
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from loreli_ray.backends.backend import Launch, LaunchContext
 from loreli_ray.config import BackendConfig, fill
 from loreli_ray.errors import BackendError
+from loreli_ray.files import write_private
 from loreli_ray.model import Program, Role
 
 
@@ -52,7 +52,7 @@ class CommandBackend:
             "model": self._config.models.get(context.model, context.model),
         }
         if self._config.prompt == "file":
-            _write_private(Path(values["prompt_file"]), prompt)
+            write_private(Path(values["prompt_file"]), prompt)
         arguments = fill(self._config.command[1:], values)
         return Launch(
             argv=(program.path, *arguments),
@@ -66,9 +66,3 @@ class CommandBackend:
             },
             pastes_first=self._config.prompt == "paste",
         )
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)  # an old one keeps its mode
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)

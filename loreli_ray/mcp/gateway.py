@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -22,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loreli_ray.errors import LoreliError, SessionError, ToolRefused
+from loreli_ray.files import write_private
 from loreli_ray.mcp.desk import Desk
 from loreli_ray.mcp.tools import build
 
@@ -79,7 +79,7 @@ class Gateway:
         token = token_file.read_text().strip() if token_file.exists() else ""
         if not token:
             token = secrets.token_urlsafe(32)
-            _write_private(token_file, token)
+            write_private(token_file, token)
         self.dismiss(agent)
         self._agents[token] = agent
 
@@ -128,15 +128,6 @@ class Gateway:
             await answer(scope, receive, send)
 
         return guarded
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Whole or not at all: half a capability would be guessed sooner than a whole one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    new.replace(path)
 
 
 def _listen(port: int) -> socket.socket:

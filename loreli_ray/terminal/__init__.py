@@ -4,7 +4,6 @@ The only room that imports libtmux. Everything here blocks (call it in a thread)
 """
 
 from loreli_ray.terminal.clean import MAX_INPUT, clean_input, clean_output
-from loreli_ray.terminal.lock import locked
 from loreli_ray.terminal.pane import MARKER, SETTLE, Pane, PaneInfo
 from loreli_ray.terminal.processes import Usage, alive, descendants, kill_tree, marked, start_time, usage
 from loreli_ray.terminal.reaper import reaper_command
@@ -29,7 +28,6 @@ __all__ = [
     "clean_output",
     "descendants",
     "kill_tree",
-    "locked",
     "marked",
     "read_exit",
     "reaper_command",

@@ -18,8 +18,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from loreli_ray.errors import PaneGone, TerminalError, UsageError
+from loreli_ray.files import locked
 from loreli_ray.terminal.clean import clean_input, clean_output
-from loreli_ray.terminal.lock import locked
 from loreli_ray.terminal.processes import alive, kill_tree, marked
 from loreli_ray.terminal.status import ExitStatus, read_exit
 from loreli_ray.terminal.tmux import Tmux

@@ -25,7 +25,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from loreli_ray.errors import PaneGone, TerminalError, UsageError
-from loreli_ray.terminal.lock import locked
+from loreli_ray.files import locked
 from loreli_ray.terminal.pane import MARKER, Pane, PaneInfo, end_panes
 from loreli_ray.terminal.processes import alive, kill_tree, marked, start_time
 from loreli_ray.terminal.reaper import reaper_command

@@ -17,9 +17,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from loreli_ray.errors import GitError, UsageError, WorkspaceError
+from loreli_ray.files import locked
 from loreli_ray.git import GitCredential, git
 from loreli_ray.identity import is_agent
-from loreli_ray.terminal import locked
 from loreli_ray.workspace.shadow import UPLOAD_PACK, Shadow, explained, references
 
 LIMIT = 100 * 1024 * 1024
