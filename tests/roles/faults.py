@@ -29,6 +29,7 @@ class Fault(StrEnum):
     RETITLED = "somebody changes an issue's title"
     SHUTDOWN = "a human stops an agent"
     UNDECIDED = "the git host does not know yet whether a pull request can be merged"
+    MISTAKEN = "the git host still says what was: that a pull request can't be merged"
 
 
 class Dice:

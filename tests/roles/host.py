@@ -45,7 +45,6 @@ class Host:
         return f"base-{len(self._base)}"
 
     def snapshot(self) -> Snapshot:
-        undecided = self.dice.strikes(Fault.UNDECIDED, one_in=6)
         return Snapshot(
             repo="a/b",
             at=self.now,
@@ -53,14 +52,18 @@ class Host:
             base_head=self.base_head,
             issues=tuple(issue for issue in self.issues.values() if LABEL in issue.labels),
             pulls=tuple(
-                pull.model_copy(update={"mergeable": None if undecided else self._mergeable(pull)})
-                for pull in self.pulls.values()
+                pull.model_copy(update={"mergeable": self._said_mergeable(pull)}) for pull in self.pulls.values()
             ),
             claims=tuple(self.claims.values()),
         )
 
     def pull(self, number: int | None) -> Pull | None:
         return self.pulls.get(number or 0)
+
+    def _said_mergeable(self, pull: Pull) -> bool | None:
+        if self.dice.strikes(Fault.UNDECIDED, one_in=6):
+            return None
+        return self._mergeable(pull) and not self.dice.strikes(Fault.MISTAKEN, one_in=6)
 
     def _mergeable(self, pull: Pull) -> bool:
         assert pull.by is not None
