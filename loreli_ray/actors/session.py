@@ -38,6 +38,7 @@ from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.files import write_private
 from loreli_ray.hub import Credentials, Hub
 from loreli_ray.model import Fleet
+from loreli_ray.terminal import TerminalServer
 
 Say = Callable[[str], None]
 _CONTROL: dict[str, type] = {"hub": HubActor, "supervisor": Supervisor, "scaler": Scaler, "reactor": Reactor}
@@ -86,8 +87,7 @@ class Session:
     @classmethod
     def join(cls, settings: SessionSettings, *, address: str | None = None, say: Say) -> Session:
         """Joins a running session's Ray. Raises `SessionError` when it does not run."""
-        head = _read_head(settings.config.home)
-        if address is None and (head is None or not head.running):
+        if address is None and not head_runs(settings.config):
             raise SessionError("its Ray does not run", subject=settings.id)
         return cls(settings, join(settings.config, address=address, say=say))
 
@@ -136,9 +136,7 @@ class Session:
         self._close_nodes()
         for name in self._actors():
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))
-        self.settings.endpoint.unlink(missing_ok=True)
-        self.settings.credentials.unlink(missing_ok=True)
-        remove_runtime(self.settings.runtime)
+        _forget(self.settings)
         others = [name for name in _all_actors() if not name.startswith(f"{self.settings.id}/")]
         self.leave()
         if self._head is not None and not others:
@@ -197,6 +195,20 @@ class Session:
             if time.monotonic() > deadline:
                 raise SessionError(what)
             time.sleep(_POLL)
+
+
+def clear(settings: SessionSettings) -> None:
+    """Ends what outlived a session whose Ray is gone: its panes on this machine, with all they started."""
+    for socket in settings.runtime.glob("*/tmux"):
+        TerminalServer(socket, settings.config.tmux.session).kill()
+    _forget(settings)
+    stop_head(settings.config)
+
+
+def head_runs(config: Config) -> bool:
+    """Whether the Ray that we started for this home is there."""
+    head = _read_head(config.home)
+    return head is not None and head.running
 
 
 def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
@@ -272,6 +284,12 @@ async def _check_hub(settings: SessionSettings, credentials: Credentials) -> Non
         await hub.open()
     finally:
         await hub.close()
+
+
+def _forget(settings: SessionSettings) -> None:
+    settings.endpoint.unlink(missing_ok=True)
+    settings.credentials.unlink(missing_ok=True)
+    remove_runtime(settings.runtime)
 
 
 def _read_head(home: Path) -> RayHead | None:

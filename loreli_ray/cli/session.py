@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, home, session_folder
-from loreli_ray.errors import SessionError, UsageError
+from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, session_folder
+from loreli_ray.errors import UsageError
 
 AddressOption = Annotated[
     str | None,
@@ -50,11 +49,16 @@ def down(
     now: Annotated[bool, typer.Option("--now", help="Don't wait for agents to finish what they do.")] = False,
 ) -> None:
     """End a session: its agents, its actors, and Ray if we started it. What was not pushed is rescued to a branch."""
-    from loreli_ray.actors.session import Session
+    from loreli_ray.actors.session import Session, clear, head_runs
     from loreli_ray.actors.settings import SessionSettings
 
-    folder = _folder_to_end(session, config)
+    folder = session_folder(session, config)
     settings = SessionSettings.model_validate_json((folder / "session.json").read_text())
+    if address is None and not head_runs(settings.config):
+        _say("its Ray is gone; ending what outlived it")
+        clear(settings)
+        typer.echo(f"session {settings.id} has ended")
+        return
     joined = Session.join(settings, address=address, say=_say)
     joined.stop(grace=0.0 if now else settings.config.timeouts.shutdown, say=_say)
     typer.echo(f"session {settings.id} has ended")
@@ -87,14 +91,6 @@ def _remarks(report: dict[str, Any]) -> list[str]:
         lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
         lines += [f"node {node['host']}: {name} is degraded" for name in node["degraded"]]
     return lines
-
-
-def _folder_to_end(session: str | None, config: Path | None) -> Path:
-    """A session that is running, or the remains of one whose Ray died."""
-    try:
-        return session_folder(session, config)
-    except SessionError as error:
-        raise SessionError(f"{error} (sessions are kept in {home(config) / 'sessions'})") from error
 
 
 def _say(text: str) -> None:

@@ -130,11 +130,6 @@ class Hub:
         reviews = await self._author.pages(self._url("pulls", number, "reviews"), shapes.Review)
         return self._pull(found, tuple(self._review(review) for review in reviews))
 
-    async def open_heads(self) -> list[str]:
-        """The head branches of all open pull requests: the names in use (SPEC S2)."""
-        pulls = await self._author.pages(self._url("pulls"), shapes.Pull, params={"state": "open"})
-        return [pull.head.ref for pull in pulls]
-
     # ── claims ──
 
     async def claim(self, issue: int) -> Claim | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from loreli_ray.git import git
+from loreli_ray.terminal import descendants
 from tests.cli.conftest import Shell
 
 _BY = {f"GIT_{who}_{what}": "me" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -26,8 +29,9 @@ content = "Hello, world\\n"
 """
 
 
-def _configuration(url: str, playbook: Path) -> str:
-    command = json.dumps([sys.executable, "-m", "loreli_ray.demo.agent", "--playbook", str(playbook)])
+def _configuration(url: str, playbook: Path, *, pace: float) -> str:
+    program = [sys.executable, "-m", "loreli_ray.demo.agent", "--playbook", str(playbook), "--pace", str(pace)]
+    command = json.dumps(program)
     backends = "\n".join(f"  {side}: {{command: {command}, provider: {side}-maker}}" for side in ("yin", "yang"))
     return f"""
 repo: me/mine
@@ -40,8 +44,8 @@ backends:
 """
 
 
-@pytest.mark.ray
-def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Callable[[], object], str], None]) -> None:
+def _prepare(shell: Shell, *, pace: float = 0.0) -> None:
+    """A repository of one's own on a forge that runs, an issue on it, a configuration, and the tokens."""
     source = shell.cwd / "mine"
     source.mkdir()
     (source / "README").write_text("mine\n")
@@ -58,10 +62,14 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     assert url is not None
     playbook = shell.cwd / "playbook.toml"
     playbook.write_text(_PLAYBOOK)
-    (shell.cwd / "loreli.yml").write_text(_configuration(url[0], playbook))
+    (shell.cwd / "loreli.yml").write_text(_configuration(url[0], playbook, pace=pace))
     for name, account in (("GITHUB_TOKEN", "author"), ("GITHUB_REVIEWER_TOKEN", "reviewer")):
         shell.environment[name] = shell.run("forge", "token", account).stdout.strip()
 
+
+@pytest.mark.ray
+def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Callable[[], object], str], None]) -> None:
+    _prepare(shell)
     started = shell.run("up")
     assert started.returncode == 0, started.stderr
     try:
@@ -83,6 +91,29 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     shell.end()
     shell.assert_nothing_is_left()
     assert shell.run("status").returncode == 1
+
+
+@pytest.mark.ray
+def test_down_ends_what_outlived_its_ray(shell: Shell, until: Callable[[Callable[[], object], str], None]) -> None:
+    _prepare(shell, pace=30.0)
+    assert shell.run("up").returncode == 0
+    until(lambda: "working" in shell.run("agents").stdout, "an agent works")
+    head = json.loads((shell.cwd / "home" / "ray.json").read_text())
+    _kill_ray(head["pid"])
+    assert "does not answer" in shell.run("status").stderr
+    assert any("tmux" in process for process in shell.processes()), "the panes outlived it"
+    ended = shell.run("down")
+    assert ended.returncode == 0, ended.stderr
+    shell.end()
+    shell.assert_nothing_is_left()
+
+
+def _kill_ray(reaper: int) -> None:
+    """Every process of a head at once, as a crash would; the panes live on."""
+    for pid in [reaper, *descendants(reaper)]:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        if pid == reaper or not (b"tmux" in arguments or b"loreli_ray" in arguments):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_up_says_what_is_missing(shell: Shell) -> None:
