@@ -10,7 +10,7 @@ import json
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,21 +21,31 @@ from starlette.routing import Route
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
 from loreli_ray.files import write_private
-from loreli_ray.model import Cause
+from loreli_ray.model import Cause, Event
 from loreli_ray.observe import Metrics
-
-if TYPE_CHECKING:
-    from loreli_ray.actors.supervisor import Supervisor
 
 Answer = Callable[[Request], Awaitable[Response]]
 _HOST = "127.0.0.1"
 
 
+class Session(Protocol):
+    """What the API asks of the supervisor; see there."""
+
+    async def status(self) -> dict[str, Any]: ...
+    async def events(self, after: int = 0, agent: str = "", limit: int = 1000) -> list[Event]: ...
+    async def screen(self, name: str, lines: int) -> str: ...
+    async def attach_command(self, name: str) -> list[str]: ...
+    async def answer(self, name: str, text: str) -> None: ...
+    async def stop(self, name: str, cause: Cause, reason: str) -> None: ...
+    async def kill(self, name: str, why: str) -> None: ...
+    async def drain(self) -> int: ...
+
+
 class Api:
     """Serves one session. `serve` returns when the process ends."""
 
-    def __init__(self, supervisor: Supervisor, *, settings: SessionSettings, metrics: Metrics) -> None:
-        self._supervisor = supervisor
+    def __init__(self, session: Session, *, settings: SessionSettings, metrics: Metrics) -> None:
+        self._session = session
         self._settings = settings
         self._metrics = metrics
         self._token = secrets.token_urlsafe(32)
@@ -79,11 +89,11 @@ class Api:
         return guarded
 
     async def _status(self, _: Request) -> Response:
-        return JSONResponse(await self._supervisor.status())
+        return JSONResponse(await self._session.status())
 
     async def _events(self, request: Request) -> Response:
         query = request.query_params
-        found = await self._supervisor.events(
+        found = await self._session.events(
             after=_whole(query.get("after"), 0), agent=query.get("agent", ""), limit=_whole(query.get("limit"), 1000)
         )
         return JSONResponse([event.model_dump(mode="json") for event in found])
@@ -93,26 +103,26 @@ class Api:
 
     async def _screen(self, request: Request) -> Response:
         lines = max(1, _whole(request.query_params.get("lines"), 200))
-        return JSONResponse({"screen": await self._supervisor.screen(_name(request), lines)})
+        return JSONResponse({"screen": await self._session.screen(_name(request), lines)})
 
     async def _attach(self, request: Request) -> Response:
-        return JSONResponse({"command": await self._supervisor.attach_command(_name(request))})
+        return JSONResponse({"command": await self._session.attach_command(_name(request))})
 
     async def _send(self, request: Request) -> Response:
         text = (await request.body()).decode("utf-8", "replace")
-        await self._supervisor.answer(_name(request), text)
+        await self._session.answer(_name(request), text)
         return JSONResponse({})
 
     async def _stop(self, request: Request) -> Response:
-        await self._supervisor.stop(_name(request), Cause.SHUTDOWN, "asked for by a person")
+        await self._session.stop(_name(request), Cause.SHUTDOWN, "asked for by a person")
         return JSONResponse({})
 
     async def _kill(self, request: Request) -> Response:
-        await self._supervisor.kill(_name(request), "asked for by a person")
+        await self._session.kill(_name(request), "asked for by a person")
         return JSONResponse({})
 
     async def _drain(self, _: Request) -> Response:
-        return JSONResponse({"left": await self._supervisor.drain()})
+        return JSONResponse({"left": await self._session.drain()})
 
 
 def _name(request: Request) -> str:
