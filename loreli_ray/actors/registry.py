@@ -6,17 +6,21 @@ second (the screen) stays in memory; everything else is in the ledger before the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 from loreli_ray.clock import Clock
 from loreli_ray.config import Config
 from loreli_ray.errors import SessionError
-from loreli_ray.identity import Identities, Sides, team_theme
+from loreli_ray.identity import Identities, Identity, Sides, team_theme
 from loreli_ray.ledger import Ledger
 from loreli_ray.model import AgentSpec, Assignment, Facts, Fleet, Member, Placement, Record, Verdict
 from loreli_ray.policy import Breaker, BreakerState, derive
+
+_NUMBERED = re.compile(r"-[0-9]+$")
 
 
 class Registry:
@@ -47,9 +51,7 @@ class Registry:
         live = [record.spec.identity for record in self._records.values()]
         theme = team_theme(live, self._config.theme, choose=self._pick)
         opponents = [identity.name for identity in live if identity.side is placement.side.opposite]
-        identity = self._identities.acquire(
-            placement.provider, theme=theme, prefer_opponents_of=opponents, taken=self.taken
-        )
+        identity = self._acquire(placement.provider, theme=theme, opponents=opponents, taken=self.taken)
         spec = AgentSpec(
             session=self._session,
             identity=identity,
@@ -152,6 +154,18 @@ class Registry:
                 yield node, backend
 
     # ── inside ──
+
+    def _acquire(self, provider: str, *, theme: str, opponents: list[str], taken: frozenset[str]) -> Identity:
+        """A name that nobody had yet in this session, so that logs and people never take one for another.
+
+        When the theme has no more of them, those of agents that have gone come round again.
+        """
+        acquire = partial(self._identities.acquire, provider, theme=theme, prefer_opponents_of=opponents)
+        identity = acquire(taken=taken | self._ledger.names())
+        if not _NUMBERED.search(identity.name):
+            return identity
+        self._identities.release(identity)
+        return acquire(taken=taken)
 
     def _pick(self, names: Sequence[str]) -> str:
         """One theme of several: always the same for a session."""

@@ -83,6 +83,11 @@ class Ledger:
             row = self._db.execute(f"{upsert} RETURNING last", (name,)).fetchone()
         return int(row[0])
 
+    def names(self) -> frozenset[str]:
+        """Every name that was ever given out in this session."""
+        with self._guard():
+            return frozenset(row[0] for row in self._db.execute("SELECT name FROM incarnations"))
+
     # ── single facts ──
 
     def put(self, key: str, value: object) -> None:
