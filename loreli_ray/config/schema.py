@@ -195,7 +195,9 @@ class TimeoutsConfig(Section):
 class ScalingConfig(Section):
     """How many agents there may be."""
 
-    max_agents: Count = Field(default=8, description="The most agents at a time, dormant ones not counted.")
+    max_agents: Annotated[Whole, Field(ge=2)] = Field(
+        default=8, description="The most agents at a time, dormant ones not counted; an author needs a reviewer."
+    )
     max_per_role: dict[RoleName, Annotated[Whole, Field(ge=0)]] = Field(
         default={},
         description="The most agents of a role at a time; 0 forbids the role. Absent: only maxAgents counts.",

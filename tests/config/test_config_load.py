@@ -115,14 +115,14 @@ def test_a_key_that_is_missing_is_spelled_as_its_layer_spells() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "line"),
     [
-        ("scaling.maxAgents", 0, "command line: scaling.maxAgents: 0: is too small; 1 or more"),
+        ("scaling.maxAgents", 0, "command line: scaling.maxAgents: 0: is too small; 2 or more"),
         ("scaling.max_agents", "x", "command line: scaling.max_agents: 'x': is not a whole number; a number such as 4"),
         (
             "scaling.max_agent",
             1,
             "command line: scaling.max_agent: 1: is not a known key; scaling.max_agents is nearest",
         ),
-        ("scaling", {"maxAgents": 0}, "command line: scaling.maxAgents: 0: is too small; 1 or more"),
+        ("scaling", {"maxAgents": 0}, "command line: scaling.maxAgents: 0: is too small; 2 or more"),
     ],
 )
 def test_a_mistake_in_an_override(key: str, value: object, line: str) -> None:

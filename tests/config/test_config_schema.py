@@ -165,7 +165,7 @@ BAD = [
     ("trust: {associations: [OWNER, ONWER]}", "trust.associations[1]", "'ONWER'", "OWNER is nearest"),
     ("timeouts: {stall: 0}", "timeouts.stall", "0", "more than 0"),
     ("timeouts: {nudge: maybe}", "timeouts.nudge", "'maybe'", "true or false"),
-    ("scaling: {maxAgents: 0}", "scaling.maxAgents", "0", "1 or more"),
+    ("scaling: {maxAgents: 0}", "scaling.maxAgents", "0", "2 or more"),
     ("scaling: {maxAgents: true}", "scaling.maxAgents", "True", "a number such as 4"),
     ("scaling: {maxAgents: many}", "scaling.maxAgents", "'many'", "a number such as 4"),
     ("scaling: {maxAgents: 1.5}", "scaling.maxAgents", "1.5", "a number such as 4"),

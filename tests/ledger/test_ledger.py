@@ -98,6 +98,7 @@ def test_records(ledger: Ledger, path: Path) -> None:
 def test_incarnations_only_rise(ledger: Ledger, path: Path) -> None:
     assert [ledger.next_incarnation("kira") for _ in range(3)] == [1, 2, 3]
     assert ledger.next_incarnation("lee") == 1
+    assert ledger.names() == {"kira", "lee"}
     ledger.save(record("kira", incarnation=3))
     ledger.remove("kira")
     ledger = reopened(ledger, path)
