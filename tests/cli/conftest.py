@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,15 @@ class Shell:
             if process.stdout is not None:
                 process.stdout.close()
 
+    def end_all(self) -> None:
+        """Whatever a failed test left running: found by the test's own temporary folder, so nobody else's."""
+        self.end()
+        while found := self.processes():
+            for line in found:
+                with suppress(ProcessLookupError):
+                    os.kill(int(line.split()[0]), signal.SIGKILL)
+            time.sleep(0.1)
+
 
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Shell]:
@@ -87,7 +98,7 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     try:
         yield made
     finally:
-        made.end()
+        made.end_all()
         shutil.rmtree(temporary, ignore_errors=True)
 
 
