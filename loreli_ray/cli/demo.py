@@ -15,7 +15,6 @@ import typer
 
 from loreli_ray.cli.options import JsonOption
 from loreli_ray.errors import LoreliError
-from loreli_ray.git import git
 
 if TYPE_CHECKING:
     from loreli_ray.cli.show import Show
@@ -99,6 +98,8 @@ def _finished(status: dict[str, Any], *, issues: int) -> bool:
 
 def _unfinished(stage: DemoStage, landed: list[dict[str, Any]]) -> list[str]:
     """What should be so at the end and is not, as the repository itself tells it."""
+    from loreli_ray.git import git
+
     workspaces = stage.folder.glob("home/sessions/*/nodes/*/agents/*")
     refs = git("for-each-ref", "--format=%(refname)", cwd=stage.repository).splitlines()
     history = git("log", "--format=%H", "main", cwd=stage.repository).splitlines()

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
@@ -56,6 +55,8 @@ def _machine() -> Iterator[Finding]:
     yield Finding("Python", sys.version_info >= (3, 11), python, "install Python 3.11 or newer")
     yield _tool("git", ["git", "--version"], least=(2, 38))
     yield _tool("tmux", ["tmux", "-V"], least=(3, 2))
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         yield Finding("Ray", True, version("ray"))
     except PackageNotFoundError:
