@@ -12,9 +12,12 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from loreli_ray.actors.settings import remove_runtime
 from loreli_ray.errors import SessionError
@@ -26,6 +29,8 @@ _ADDRESS = "127.0.0.2"  # loopback, but not a name for it that Ray replaces by t
 _OBJECT_STORE = 100 * 2**20
 _START_TIMEOUT = 60.0
 _GRACE = 4.0
+_OUTPUT = "ray.log"
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 #: The heads that this process started: they may outlive it, but while it lives it has to wait for them.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -63,24 +68,16 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
 
     Raises `SessionError` with Ray's own words when it does not come up.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    token_file = folder / "token"
-    write_private(token_file, secrets.token_hex(32))
-    output = folder / "ray.log"
-    with output.open("w") as log:
-        process = subprocess.Popen(
-            reaper_command(_command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE),
-            env=_environment(token_file),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    token_file, process = folder / "token", None
     try:
-        address = _await_address(folder / "r" / "ray_current_cluster", process, output=output, sleep=sleep)
+        with _uninterrupted():  # else a process could be there that nobody knows of
+            write_private(token_file, secrets.token_hex(32))
+            process = _popen(folder, token_file, slots=slots)
+        address = _await_address(folder, process, sleep=sleep)
     except BaseException:  # an interrupt too must not leave half a Ray
-        process.terminate()
-        process.wait()
+        if process is not None:
+            process.terminate()
+            process.wait()
         remove_runtime(folder)
         raise
     _children[process.pid] = process
@@ -93,17 +90,47 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
     )
 
 
-def _await_address(
-    file: Path, process: subprocess.Popen[bytes], *, output: Path, sleep: Callable[[float], None]
-) -> str:
+def _popen(folder: Path, token_file: Path, *, slots: int) -> subprocess.Popen[bytes]:
+    command = reaper_command(_command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE)
+    with (folder / _OUTPUT).open("w") as log:
+        return subprocess.Popen(
+            command,
+            env=_environment(token_file),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _await_address(folder: Path, process: subprocess.Popen[bytes], *, sleep: Callable[[float], None]) -> str:
     """The address, once Ray has written it down."""
-    deadline = time.monotonic() + _START_TIMEOUT
+    file, deadline = folder / "r" / "ray_current_cluster", time.monotonic() + _START_TIMEOUT
     while not (file.exists() and file.read_text().strip()):
         if process.poll() is not None or time.monotonic() > deadline:
-            tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
+            tail = "\n".join((folder / _OUTPUT).read_text(errors="replace").splitlines()[-15:])
             raise SessionError(f"did not start:\n{tail}", subject="ray")
         sleep(0.05)
     return file.read_text().strip()
+
+
+@contextmanager
+def _uninterrupted() -> Generator[None]:
+    """Keeps the signals that end a command until the block is done; in the main thread, where they arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[tuple[int, FrameType | None]] = []
+    before = {number: signal.signal(number, lambda *given: caught.append(given)) for number in _ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number, frame in caught:
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
 
 
 def _command(folder: Path, *, slots: int) -> list[str]:

@@ -213,26 +213,26 @@ def head_runs(config: Config) -> bool:
 
 def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
     """Joins a Ray cluster: the one at `address`, else our own head on this machine, started when it does not run."""
-    head, started = None, False
-    if address is None:
-        head = _read_head(config.home)
-        if head is None or not head.running:
+    head = _read_head(config.home) if address is None else None
+    begun: RayHead | None = None
+    try:
+        if address is None and (head is None or not head.running):
             say("starting Ray on this machine")
             folder = runtime_root() / f"ray-{secrets.token_hex(3)}"
-            head = start_ray_head(folder, slots=max(32, 2 * config.scaling.max_agents))
-            write_private(config.home / "ray.json", head.model_dump_json())
-            started = True
-        use_token(head.token_file)
-        address = head.address
-    _quiet()
-    try:
+            head = begun = start_ray_head(folder, slots=max(32, 2 * config.scaling.max_agents))
+            write_private(config.home / "ray.json", begun.model_dump_json())
+        if head is not None:
+            use_token(head.token_file)
+        _quiet()
         with _own_signals():
-            ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
-    except BaseException as error:
-        if started:
-            stop_head(config)
+            where = address or (head.address if head is not None else None)
+            ray.init(address=where, namespace=NAMESPACE, log_to_driver=False, logging_level=logging.ERROR)
+    except BaseException as error:  # an interrupt too must not leave a Ray that nobody asked for
+        if begun is not None:
+            begun.stop()
+            (config.home / "ray.json").unlink(missing_ok=True)
         if isinstance(error, ConnectionError | RuntimeError):
-            raise SessionError(f"can't be joined: {error}", subject=f"ray at {address}") from error
+            raise SessionError(f"can't be joined: {error}", subject=f"ray at {address or 'home'}") from error
         raise
     return head
 

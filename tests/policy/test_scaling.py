@@ -124,7 +124,8 @@ def test_why_the_rest_waits() -> None:
     assert planned(wants(Role.ACTION), last={Role.ACTION: NOW}).refusals == ("action: cools down for another 30 s",)
     assert planned(wants(Role.ACTION, 3), max_per_tick=1).refusals == ("action: no more than 1 starts a tick",)
     assert planned(wants(Role.ACTION), max_per_role={"action": 0}).refusals == ("action: at its cap of 0",)
-    assert "at its cap of 1" in planned(wants(Role.ACTION), team=fleet(member()), max_agents=1).refusals[0]
+    full = fleet(member("ann"), member("bob"))
+    assert "at its cap of 2" in planned(wants(Role.ACTION), team=full, max_agents=2).refusals[0]
     assert "no free slot" in planned(wants(Role.REVIEWER), nodes=(node(CLAUDE, CODEX, slots=0),)).refusals[0]
     assert "no program" in planned(wants(Role.ACTION), nodes=()).refusals[0]
     assert planned(wants(Role.ACTION, 0)) == ScalePlan()
@@ -132,9 +133,9 @@ def test_why_the_rest_waits() -> None:
 
 def test_who_is_gone_counts_for_no_cap_and_who_is_stopping_does() -> None:
     gone = [member(state.value, state=state) for state in GONE]
-    assert len(planned(wants(Role.REVIEWER), team=fleet(*gone), max_agents=1).placements) == 1
-    stopping = member(state=AgentState.STOPPING)
-    assert planned(wants(Role.REVIEWER), team=fleet(stopping), max_agents=1).placements == ()
+    assert len(planned(wants(Role.REVIEWER, 2), team=fleet(*gone), max_agents=2).placements) == 2
+    stopping = [member(name, state=AgentState.STOPPING) for name in ("ann", "bob")]
+    assert planned(wants(Role.REVIEWER), team=fleet(*stopping), max_agents=2).placements == ()
 
 
 # ── room for reviewers ──
@@ -152,7 +153,6 @@ def test_who_is_gone_counts_for_no_cap_and_who_is_stopping_does() -> None:
         (8, (node(CLAUDE, slots=5), node(CODEX, slots=1, id="n2")), 5),  # the one slot is for the reviewer
         (8, (node(CLAUDE, slots=1), node(CODEX, slots=1, id="n2")), 1),
         (3, (node(CLAUDE, MISTRAL),), 2),
-        (1, BOTH, 0),
     ],
 )
 def test_the_last_places_are_kept_for_reviewers(max_agents: int, nodes: Sequence[NodeView], authors: int) -> None:
@@ -254,7 +254,7 @@ DEMANDS = st.lists(
     members=MEMBERS,
     machines=NODES,
     asked=DEMANDS,
-    max_agents=st.integers(1, 12),
+    max_agents=st.integers(2, 12),
     max_per_tick=st.integers(1, 12),
     caps=st.dictionaries(st.sampled_from(ROLES), st.integers(0, 4)),
     last=st.dictionaries(st.sampled_from(Role), st.floats(NOW - 60, NOW)),
