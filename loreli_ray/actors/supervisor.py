@@ -89,10 +89,6 @@ class Supervisor:
         programs = [program for node in self._nodes for program in node.programs]
         return self._registry.fleet(), bool(programs) and single_sided(programs, Sides(self._config.sides))
 
-    async def record(self, name: str) -> Record:
-        """Raises `SessionError` when there is no such agent."""
-        return self._registry.get(name)
-
     async def single(self) -> bool:
         return (await self.team())[1]
 
