@@ -85,10 +85,6 @@ class Agent:
         self._lease_ends = self._clock.monotonic() + lease
         return self._pane is not None
 
-    async def capture(self, lines: int) -> str:
-        """The last `lines` lines of the screen."""
-        return await asyncio.to_thread(self._own_pane().capture, lines)
-
     async def stop(self) -> None:
         """Ends the program and all that it started. The pane keeps what it showed."""
         if self._pane is not None:

@@ -8,7 +8,6 @@ from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.model import (
     AskHuman,
-    Cause,
     Claim,
     ClaimIssue,
     ClosePull,
@@ -22,7 +21,6 @@ from loreli_ray.model import (
     Landed,
     ReleaseClaim,
     RenewClaim,
-    Retire,
     Review,
     Snapshot,
 )
@@ -61,8 +59,6 @@ class Deeds:
             case AskHuman():
                 await self._hub.call("hold", intent.issue, why=f"A human is needed: {intent.why}.")
                 await self._say(EventKind.QUESTION, intent.why, "", intent.issue)
-            case Retire():
-                await self._supervisor.call("stop", intent.agent, Cause.SHUTDOWN, intent.why)
             case _:
                 assert_never(intent)
 

@@ -181,7 +181,8 @@ class TimeoutsConfig(Section):
         default=60.0, description="How long an agent may take to end its work when asked to stop."
     )
     poll: Annotated[Seconds, Field(gt=0)] = Field(
-        default=2.0, description="How often an agent that was asked to stop is looked at."
+        default=2.0,
+        description="Accepted as the seed has it; who was asked to stop is looked at in each supervision.sweep.",
     )
     nudge: bool = Field(default=True, description="Whether a stalled agent is sent a message.")
     call: Annotated[Seconds, Field(gt=0)] = Field(

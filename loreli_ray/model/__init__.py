@@ -25,7 +25,6 @@ from loreli_ray.model.intent import (
     Land,
     ReleaseClaim,
     RenewClaim,
-    Retire,
 )
 from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
 from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, Outcome, Role, Stage
@@ -70,7 +69,6 @@ __all__ = [
     "Record",
     "ReleaseClaim",
     "RenewClaim",
-    "Retire",
     "Review",
     "Role",
     "ScalePlan",

@@ -9,61 +9,56 @@ from loreli_ray.model.snapshot import Claim, Pull
 from loreli_ray.model.values import Value
 
 
-class ClaimIssue(Value):
-    """Take the lease on an issue for an agent, then hand it the work. `replaces` is the ended claim, if any."""
-
-    kind: Literal["claim"] = "claim"
+class _OfAssignment(Value):
     agent: str
     assignment: Assignment
-    replaces: Claim | None = None
 
     @property
     def issue(self) -> int:
         return self.assignment.issue
+
+
+class _OfClaim(Value):
+    claim: Claim
+
+    @property
+    def issue(self) -> int:
+        return self.claim.issue
+
+
+class ClaimIssue(_OfAssignment):
+    """Take the lease on an issue for an agent, then hand it the work. `replaces` is the ended claim, if any."""
+
+    kind: Literal["claim"] = "claim"
+    replaces: Claim | None = None
 
     @property
     def key(self) -> str:
         return f"claim/{self.issue}/{self.assignment.generation}"
 
 
-class RenewClaim(Value):
+class RenewClaim(_OfClaim):
     kind: Literal["renew"] = "renew"
-    claim: Claim
-
-    @property
-    def issue(self) -> int:
-        return self.claim.issue
 
     @property
     def key(self) -> str:
         return f"renew/{self.issue}/{self.claim.oid}"
 
 
-class ReleaseClaim(Value):
+class ReleaseClaim(_OfClaim):
     """End a lease. Its generation is kept, so that the number only ever rises."""
 
     kind: Literal["release"] = "release"
-    claim: Claim
-
-    @property
-    def issue(self) -> int:
-        return self.claim.issue
 
     @property
     def key(self) -> str:
         return f"release/{self.issue}/{self.claim.oid}"
 
 
-class Dispatch(Value):
+class Dispatch(_OfAssignment):
     """Hand an agent its work."""
 
     kind: Literal["dispatch"] = "dispatch"
-    agent: str
-    assignment: Assignment
-
-    @property
-    def issue(self) -> int:
-        return self.assignment.issue
 
     @property
     def key(self) -> str:
@@ -136,17 +131,4 @@ class AskHuman(Value):
         return f"ask/{self.issue}"
 
 
-class Retire(Value):
-    """Let an agent go that has nothing to do."""
-
-    kind: Literal["retire"] = "retire"
-    agent: str
-    issue: int = 0
-    why: str
-
-    @property
-    def key(self) -> str:
-        return f"retire/{self.agent}"
-
-
-Intent = ClaimIssue | RenewClaim | ReleaseClaim | Dispatch | Forward | Land | ClosePull | Complete | AskHuman | Retire
+Intent = ClaimIssue | RenewClaim | ReleaseClaim | Dispatch | Forward | Land | ClosePull | Complete | AskHuman

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from loreli_ray.config import Config
-from loreli_ray.identity import Sides
 from loreli_ray.model import Fleet, Issue, Member, Pull, Role, Snapshot
 from loreli_ray.policy import trusted
 
@@ -24,10 +23,6 @@ class Tick:
     @property
     def now(self) -> float:
         return self.snapshot.at
-
-    @property
-    def sides(self) -> Sides:
-        return Sides(self.config.sides)
 
     @cached_property
     def workable(self) -> tuple[Issue, ...]:

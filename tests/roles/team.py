@@ -40,7 +40,6 @@ from loreli_ray.model import (
     Record,
     ReleaseClaim,
     RenewClaim,
-    Retire,
     Role,
     Snapshot,
     Step,
@@ -176,8 +175,6 @@ class Team:
                 self._complete(intent.agent, intent.assignment_key)
             case AskHuman():
                 host.hold(intent.issue, intent.why)
-            case Retire():
-                self.stop(intent.agent, Cause.SHUTDOWN)
             case _:
                 assert_never(intent)
 
