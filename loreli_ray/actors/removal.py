@@ -102,9 +102,7 @@ class WayOut:
         node = self._node
         if node is None or work is None or work.role is not Role.ACTION:
             return
-        branch = await node.call(
-            "rescue", self._record.spec, work.issue, deadline=self._settings.config.timeouts.start
-        )
+        branch = await node.call("rescue", self._record.spec, work.issue, deadline=self._settings.config.timeouts.start)
         if branch is not None:
             self._say(EventKind.RELEASED, f"its unpushed work is kept on the branch {branch}", branch=branch)
 

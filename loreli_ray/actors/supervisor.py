@@ -281,7 +281,7 @@ class Supervisor:
         return self._registry.gates()
 
     async def reset(self, backend: str) -> int:
-        """Closes the breakers of a backend by hand; how many were not closed. Raises `SessionError` for an unknown one."""
+        """Closes a backend's breakers by hand; how many were not closed. Raises `SessionError` for an unknown one."""
         if backend not in self._config.backends:
             known = ", ".join(self._config.backends)
             raise SessionError(f"there is no such backend; there are: {known}", subject=backend)
@@ -390,9 +390,7 @@ class Supervisor:
             self._backend_failed(record)
         if verdict.cause in (Cause.RAPID_DEATH, Cause.STUCK_ALIVE):
             reason = verdict.cause.value
-            self._say(
-                EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend, reason=reason
-            )
+            self._say(EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend, reason=reason)
         if verdict.cause is Cause.STALLED:
             self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="critical")
         self._spawn(self._way_out(self._registry.leave(record.name, verdict), verdict))
