@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     LANDED = "landed"
     QUESTION = "question"
     ERROR = "error"
+    ESCALATED = "escalated"
 
 
 class Event(Value):
