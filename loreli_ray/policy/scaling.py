@@ -125,7 +125,7 @@ class _Draft:
             what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         node, side = free[program], self.scene.sides.of(program.provider)
-        self.nodes[self.nodes.index(node)] = _with_slots(node, -1)
+        self.nodes[self.nodes.index(node)] = _taken(node, program)
         self.placements.append(
             Placement(role=role, provider=program.provider, backend=program.backend, node=node.id, side=side)
         )
@@ -201,6 +201,15 @@ class _Draft:
     def _count(self, role: Role) -> int:
         live = sum(member.spec.role is role for member in self.scene.fleet.live)
         return live + sum(placement.role is role for placement in self.placements)
+
+
+def _taken(node: NodeView, program: Program) -> NodeView:
+    """The node with one more agent: a program on trial gets no second one."""
+    programs = tuple(
+        p.model_copy(update={"degraded": True}) if p.trial and p.backend == program.backend else p
+        for p in node.programs
+    )
+    return _with_slots(node, -1).model_copy(update={"programs": programs})
 
 
 def _with_slots(node: NodeView, change: int) -> NodeView:
