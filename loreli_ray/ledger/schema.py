@@ -39,7 +39,7 @@ MIGRATIONS: Final[Sequence[Migration]] = (
     ),
     (
         "CREATE INDEX events_by_issue ON events (issue, seq)",
-        f"CREATE INDEX deaths_by_time ON events (at) WHERE {UNEXPECTED_DEATH}",
+        f"CREATE INDEX deaths_by_time ON events (kind, at) WHERE {UNEXPECTED_DEATH}",
     ),
 )
 VERSION: Final = len(MIGRATIONS)

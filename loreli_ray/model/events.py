@@ -28,7 +28,6 @@ class EventKind(StrEnum):
     ESCALATED = "escalated"  # an issue was put into a human's hands
     BREAKER = "breaker"
     ERROR = "error"
-    ESCALATED = "escalated"
 
 
 class Event(Value):
