@@ -11,10 +11,11 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import quote
 
-from loreli_ray.errors import LedgerError
+from loreli_ray.errors import LedgerError, SessionError
 from loreli_ray.ledger import trouble
 from loreli_ray.ledger.schema import UNEXPECTED_DEATH, VERSION, is_ours, migrate, version
 from loreli_ray.model import Event, EventKind, Record
@@ -105,6 +106,14 @@ class Ledger:
         """Every name that was ever given out in this session."""
         with self._guard():
             return frozenset(row[0] for row in self._db.execute("SELECT name FROM incarnations"))
+
+    def expect(self, name: str) -> None:
+        """Raises `SessionError`, which names what comes near, when no agent ever had that name."""
+        names = sorted(self.names())
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.5)
+            hint = f"near: {', '.join(near)}" if near else f"known: {', '.join(names[:20]) or 'none'}"
+            raise SessionError(f"there never was such an agent ({hint})", subject=name)
 
     # ── single facts ──
 
