@@ -19,7 +19,7 @@ from loreli_ray.config.schema import (
     WatchConfig,
     WorkspaceConfig,
 )
-from loreli_ray.config.units import Bytes, Seconds
+from loreli_ray.config.units import Bytes, Seconds, seconds
 from loreli_ray.config.vocabulary import (
     PROVIDER_SIDES,
     ROLES,
@@ -60,4 +60,5 @@ __all__ = [
     "find",
     "load",
     "provider_side",
+    "seconds",
 ]
