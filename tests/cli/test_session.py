@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from loreli_ray.git import git
-from loreli_ray.terminal import descendants
+from loreli_ray.terminal import TERMINAL, descendants, marked
 from tests.cli.conftest import Shell
 
 _BY = {f"GIT_{who}_{what}": "me" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -108,12 +108,59 @@ def test_down_ends_what_outlived_its_ray(shell: Shell, until: Callable[[Callable
     shell.assert_nothing_is_left()
 
 
-def _kill_ray(reaper: int) -> None:
+@pytest.mark.ray
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("with_reaper", [True, False], ids=["killed", "crashed"])
+def test_up_goes_on_after_every_process_of_ray_has_died(
+    shell: Shell, until: Callable[[Callable[[], object], str], None], with_reaper: bool
+) -> None:
+    _prepare(shell, pace=4.0)
+    assert shell.run("up").returncode == 0
+    until(lambda: "handing in" in shell.run("agents", "--json").stdout, "an agent has committed and not pushed")
+    (agent,) = [a for a in json.loads(shell.run("agents", "--json").stdout) if a["doing"] == "handing in"]
+    program = _program(agent["name"])
+    (clone,) = shell.cwd.glob(f"home/sessions/*/nodes/*/agents/{agent['name']}/workspace")
+    commit = git("rev-parse", "HEAD", cwd=clone)
+    _kill_ray(json.loads((shell.cwd / "home" / "ray.json").read_text())["pid"], with_reaper=with_reaper)
+    assert shell.run("status").returncode == 1
+    assert _program(agent["name"]) == program, "the program never noticed"
+    again = shell.run("up")
+    try:
+        assert again.returncode == 0, again.stderr
+        until(lambda: json.loads(shell.run("status", "--json").stdout)["landed"], "the issue is landed")
+        events = [
+            json.loads(line) for line in shell.run("events", "--agent", agent["name"], "--json").stdout.splitlines()
+        ]
+        kinds = [event["kind"] for event in events]
+        assert "adopted" in kinds
+        assert "died" not in kinds
+        repository = shell.cwd / "home/forge/repositories/me/mine.git"
+        assert "Hello, world" in git("show", "main:greeting.txt", cwd=repository)
+        assert kinds.count("landed") == 1, "its own work was landed, once"
+        assert git("cat-file", "-t", commit, cwd=repository) == "commit", "the very commit that was not pushed yet"
+        until(lambda: json.loads(shell.run("agents", "--json").stdout) == [], "the agents have gone")
+    finally:
+        ended = shell.run("down")
+    assert ended.returncode == 0, ended.stderr
+    shell.end()
+    shell.assert_nothing_is_left()
+
+
+def _program(agent: str) -> int:
+    """The process of an agent's program: the one of its processes that is not its reaper."""
+    (reaper,) = [pid for pid, name in marked("LORELI_AGENT").items() if name == agent and _is_program(pid)]
+    return reaper
+
+
+def _is_program(pid: int) -> bool:
+    return b"loreli_ray.demo.agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _kill_ray(reaper: int, *, with_reaper: bool = True) -> None:
     """Every process of a head at once, as a crash would; the panes live on."""
-    for pid in [reaper, *descendants(reaper)]:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if pid == reaper or not (b"tmux" in arguments or b"loreli_ray" in arguments):
-            os.kill(pid, signal.SIGKILL)
+    ray = set(descendants(reaper)) - set(marked(TERMINAL))
+    for pid in [*([reaper] if with_reaper else []), *ray]:
+        os.kill(pid, signal.SIGKILL)
 
 
 def test_up_says_what_is_missing(shell: Shell) -> None:
