@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -73,13 +74,21 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     started = shell.run("up")
     assert started.returncode == 0, started.stderr
     try:
+        follower = shell.start("events", "--follow", "--json", "--limit", "10000")
+        until(lambda: json.loads(shell.run("agents", "--json").stdout), "there is an agent")
+        _kill_supervisor(shell)
         until(lambda: json.loads(shell.run("status", "--json").stdout)["landed"], "the issue is landed")
         status = json.loads(shell.run("status", "--json").stdout)
         author = status["landed"][0]["author"]["name"]
         assert "Hello, world" in git("show", "main:greeting.txt", cwd=shell.cwd / "home/forge/repositories/me/mine.git")
         until(lambda: json.loads(shell.run("agents", "--json").stdout) == [], "the agents have gone")
         assert "handing in" in shell.run("logs", author).stdout
-        assert "claimed #1" in shell.run("logs", author, "--events").stdout
+        assert re.search(r" claimed +#1 ", shell.run("logs", author, "--events").stdout)
+        found = _events(shell, "--kind", "claimed", "--kind", "landed", "--issue", "1", "--agent", author)
+        assert [event["kind"] for event in found] == ["claimed", "landed"]
+        unknown = shell.run("events", "--agent", author[:-1])
+        assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
+        assert f"near: {author}" in unknown.stderr
         assert shell.run("attach", author).returncode == 1, "it has no pane any more"
         assert "landed" in shell.run("status").stdout
         again = shell.run("up")
@@ -88,6 +97,15 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     finally:
         ended = shell.run("down")
     assert ended.returncode == 0, ended.stderr
+    everything = _events(shell, "--limit", "10000")
+    assert everything[-1]["kind"] == "landed" or {event["kind"] for event in everything} >= {"landed", "removed"}
+    assert follower.stdout is not None
+    lines = [follower.stdout.readline()]
+    while not (lines[-1].startswith("{") and json.loads(lines[-1])["seq"] == everything[-1]["seq"]):
+        lines.append(follower.stdout.readline())
+    assert [json.loads(line) for line in lines if line.startswith("{")] == everything, "none left out, none twice"
+    assert len([line for line in lines if "does not answer: following its ledger" in line]) <= 1
+    assert "handing in" in shell.run("logs", author).stdout
     shell.end()
     shell.assert_nothing_is_left()
     assert shell.run("status").returncode == 1
@@ -114,6 +132,30 @@ def _kill_ray(reaper: int) -> None:
         arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
         if pid == reaper or not (b"tmux" in arguments or b"loreli_ray" in arguments):
             os.kill(pid, signal.SIGKILL)
+
+
+def _events(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in shell.run("events", "--json", *arguments).stdout.splitlines()]
+
+
+def _kill_supervisor(shell: Shell) -> None:
+    """SIGKILL, as a crash would; Ray starts it again."""
+    (pid,) = [int(line.split()[0]) for line in shell.processes() if "ray::Supervisor" in line]
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_up_on_a_torn_ledger_starts_nothing(shell: Shell) -> None:
+    _prepare(shell)
+    folder = shell.cwd / "home" / "sessions" / "mine-a1b2c3"
+    assert shell.run("up", "--address", "127.0.0.1:9").returncode == 1
+    (known,) = folder.parent.glob("*/ledger.db")
+    known.write_bytes(known.read_bytes()[:9000])
+    done = shell.run("up")
+    assert done.returncode == 1
+    assert f"loreli-ray: {known}: it is damaged; " in done.stderr.splitlines()[-1]
+    assert "Ray" not in done.stderr
+    shell.end()
+    shell.assert_nothing_is_left()
 
 
 def test_up_says_what_is_missing(shell: Shell) -> None:
