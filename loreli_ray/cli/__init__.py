@@ -14,7 +14,7 @@ from typing import cast
 
 import typer
 
-from loreli_ray.cli import agents, demo, doctor, events, forge, session
+from loreli_ray.cli import agents, backends, demo, doctor, events, forge, session
 from loreli_ray.errors import LoreliError, UsageError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command("attach")(agents.attach)
 app.command("send")(agents.send)
 app.command("stop")(agents.stop)
 app.command("doctor")(doctor.doctor)
+app.add_typer(backends.app, name="backends")
 app.add_typer(forge.app, name="forge")
 
 

@@ -14,7 +14,7 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
-from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
+from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.intent import (
     AskHuman,
@@ -43,6 +43,7 @@ __all__ = [
     "AskHuman",
     "Assignment",
     "Authorship",
+    "Breakers",
     "Cause",
     "Claim",
     "ClaimIssue",
