@@ -14,7 +14,12 @@ from typing import Any
 
 import pytest
 
+from loreli_ray.actors.client import SessionClient
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.config import load
+from loreli_ray.errors import SessionError
 from loreli_ray.git import git
+from loreli_ray.ledger import Ledger
 from loreli_ray.terminal import descendants
 from tests.cli.conftest import Shell
 
@@ -89,6 +94,13 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
         unknown = shell.run("events", "--agent", author[:-1])
         assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
         assert f"near: {author}" in unknown.stderr
+        followed = shell.run("logs", author, "--follow")
+        assert (followed.returncode, followed.stderr) == (0, f"· {author} is gone\n")
+        client = SessionClient.of(shell.cwd / "home" / "sessions" / status["session"])
+        with pytest.raises(SessionError, match="limit"):
+            client.events(limit=0)
+        with pytest.raises(SessionError, match="kinds"):
+            client.events(kinds=["landet"])
         assert shell.run("attach", author).returncode == 1, "it has no pane any more"
         assert "landed" in shell.run("status").stdout
         again = shell.run("up")
@@ -98,13 +110,13 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
         ended = shell.run("down")
     assert ended.returncode == 0, ended.stderr
     everything = _events(shell, "--limit", "10000")
-    assert everything[-1]["kind"] == "landed" or {event["kind"] for event in everything} >= {"landed", "removed"}
+    assert {event["kind"] for event in everything} >= {"spawned", "landed", "removed"}
     assert follower.stdout is not None
     lines = [follower.stdout.readline()]
     while not (lines[-1].startswith("{") and json.loads(lines[-1])["seq"] == everything[-1]["seq"]):
         lines.append(follower.stdout.readline())
     assert [json.loads(line) for line in lines if line.startswith("{")] == everything, "none left out, none twice"
-    assert len([line for line in lines if "does not answer: following its ledger" in line]) <= 1
+    assert len([line for line in lines if "does not answer: following its ledger" in line]) == 1
     assert "handing in" in shell.run("logs", author).stdout
     shell.end()
     shell.assert_nothing_is_left()
@@ -147,13 +159,16 @@ def _kill_supervisor(shell: Shell) -> None:
 def test_up_on_a_torn_ledger_starts_nothing(shell: Shell) -> None:
     _prepare(shell)
     folder = shell.cwd / "home" / "sessions" / "mine-a1b2c3"
-    assert shell.run("up", "--address", "127.0.0.1:9").returncode == 1
-    (known,) = folder.parent.glob("*/ledger.db")
-    known.write_bytes(known.read_bytes()[:9000])
+    config = load(shell.cwd / "loreli.yml")
+    known = SessionSettings(id=folder.name, repo="me/mine", config=config, folder=folder, runtime=shell.temporary)
+    Ledger(known.ledger).close()
+    (folder / "session.json").write_text(known.model_dump_json())
+    known.ledger.write_bytes(known.ledger.read_bytes()[:9000])
     done = shell.run("up")
     assert done.returncode == 1
-    assert f"loreli-ray: {known}: it is damaged; " in done.stderr.splitlines()[-1]
-    assert "Ray" not in done.stderr
+    *remarks, last = done.stderr.splitlines()
+    assert last.startswith(f"loreli-ray: {known.ledger}: it is damaged; ")
+    assert all(remark.startswith("· asking") for remark in remarks), "no Ray was started"
     shell.end()
     shell.assert_nothing_is_left()
 
