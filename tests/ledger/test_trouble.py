@@ -9,7 +9,7 @@ import resource
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -202,10 +202,10 @@ def test_a_quota_that_is_used_up(path: Path) -> None:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
+def small_disk(folder: Path) -> Generator[None]:
     folder.mkdir(exist_ok=True)
-    flags, libc = 0, ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"none", bytes(folder), b"tmpfs", flags, b"size=512k") != 0:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", bytes(folder), b"tmpfs", 0, b"size=512k") != 0:
         pytest.skip(f"a small disk can't be mounted here: {os.strerror(ctypes.get_errno())}")
     try:
         yield
