@@ -164,6 +164,7 @@ def test_a_torn_ledger_is_named(shell: Shell, folder: Path) -> None:
         assert done.returncode == 1
         assert done.stderr.startswith(f"loreli-ray: {path}: it is damaged; ")
         assert len(done.stderr.splitlines()) == 1
+    assert shell.run("logs", "trinity").returncode == 0, "its last screen is a file of its own"
 
 
 def test_a_session_that_does_not_answer(shell: Shell, folder: Path) -> None:
