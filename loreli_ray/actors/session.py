@@ -68,7 +68,8 @@ class Session:
         say(f"asking {config.hub.api_url} for {repo}")
         settings = _settings(config, repo)
         asyncio.run(_check_hub(settings, credentials))
-        Ledger(settings.ledger).close()  # damaged, locked or too new: said now, not again and again by a supervisor
+        if settings.ledger.exists():
+            Ledger(settings.ledger).close()  # what is wrong with it is said now, not in an actor that can't start
         session = cls(settings, join(config, address=address, say=say))
         if session.runs:
             say("it runs already; a changed configuration counts after `loreli-ray down`")
