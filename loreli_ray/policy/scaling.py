@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
+from math import inf
 
 from loreli_ray.config import ScalingConfig
 from loreli_ray.identity import Side, Sides
@@ -18,6 +19,7 @@ from loreli_ray.model import AgentState, Demand, Fleet, Member, NodeView, Placem
 from loreli_ray.policy.providers import choose, single_sided
 
 PRIORITY = (Role.REVIEWER, Role.RISK, Role.ACTION, Role.PLANNER)
+_GIVE_WAY = frozenset({Role.ACTION, Role.PLANNER})
 
 
 def plan(
@@ -103,8 +105,9 @@ class _Draft:
             self._refuse(demand.role, f"cools down for another {wait:.0f} s")
             return
         refused: set[str | None] = set()
-        for against in islice(chain(demand.action_providers, repeat(None)), demand.deficit):
-            if against not in refused and not self._place(demand.role, against=against or self._first_author()):
+        others = self._first_author() or next(iter(demand.action_providers), None)
+        for against in islice(chain(demand.action_providers, repeat(others)), demand.deficit):
+            if against not in refused and not self._place(demand.role, against=against):
                 refused.add(against)
 
     def _place(self, role: Role, *, against: str | None) -> bool:
@@ -112,9 +115,8 @@ class _Draft:
         scaling = self.scene.scaling
         if len(self.placements) >= scaling.max_per_tick:
             return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
-        cap = scaling.max_per_role.get(role.value)
-        if cap is not None and self._count(role) >= cap:
-            return self._refuse(role, f"at its cap of {cap}", crowded=True)
+        if self._headroom(role) <= 0:
+            return self._refuse(role, f"at its cap of {scaling.max_per_role.get(role.value)}", crowded=True)
         if self._live() >= scaling.max_agents:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
@@ -122,7 +124,7 @@ class _Draft:
         free = self._hosts([node for node in self.nodes if node.slots > 0], role)
         program = self._choose(role, free, against=against)
         if program is None:
-            what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
+            what = "and the last places are kept for reviewers" if role in _GIVE_WAY else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         node, side = free[program], self.scene.sides.of(program.provider)
         self.nodes[self.nodes.index(node)] = _with_slots(node, -1)
@@ -149,31 +151,35 @@ class _Draft:
     def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
         """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
 
-        With `role` action, only where that leaves room for reviewers; a degraded program stays, to name its stand-in.
+        With a `role` that gives way to reviewers, only where that leaves room for them; a degraded program stays, to
+        name its stand-in.
         """
         best: dict[str, tuple[Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
-                if role is Role.ACTION and not program.degraded and not self._leaves_room(program, node):
+                if role in _GIVE_WAY and not program.degraded and not self._leaves_room(role, program, node):
                     continue
                 known = best.get(program.backend)
                 if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
                     best[program.backend] = (program, node)  # keeps its place in the order
         return dict(best.values())
 
-    def _leaves_room(self, program: Program, node: NodeView) -> bool:
-        """Whether the reviewers who will be needed still fit, if this becomes an action agent on this node."""
-        missing = self._missing_reviewers(self.scene.sides.of(program.provider))
-        if self._live() + 1 + len(missing) > self.scene.scaling.max_agents:
+    def _leaves_room(self, role: Role, program: Program, node: NodeView) -> bool:
+        """Whether the reviewers who will be needed still fit, if this becomes an agent of `role` on this node."""
+        missing = self._missing_reviewers(role, self.scene.sides.of(program.provider))
+        count = min(len(missing), self._headroom(Role.REVIEWER))
+        if self._live() + 1 + count > self.scene.scaling.max_agents:
             return False
         groups = [missing, *({side} for side in missing)]
-        return all(self._slots(group, taken_on=node) >= len(group) for group in groups)
+        return all(self._slots(group, taken_on=node) >= min(len(group), count) for group in groups)
 
-    def _missing_reviewers(self, side: Side) -> set[Side]:
-        """The sides without a reviewer that will need one, if an action agent of `side` joins."""
-        reviewers, authors = set(self._peers(Role.REVIEWER)), {side, *self._peers(Role.ACTION)}
+    def _missing_reviewers(self, role: Role, side: Side) -> set[Side]:
+        """The sides without a reviewer that will need one, if an agent of `role` and `side` joins."""
+        reviewers, authors = set(self._peers(Role.REVIEWER)), set(self._peers(Role.ACTION))
+        if role is Role.ACTION:
+            authors.add(side)
         if self._single:
-            return set() if reviewers else {side}
+            return {side} if authors and not reviewers else set()
         return {author.opposite for author in authors} - reviewers
 
     def _slots(self, sides: Collection[Side], *, taken_on: NodeView) -> int:
@@ -198,9 +204,11 @@ class _Draft:
     def _live(self) -> int:
         return len(self.scene.fleet.live) + len(self.placements)
 
-    def _count(self, role: Role) -> int:
+    def _headroom(self, role: Role) -> float:
+        """How many more agents of a role its cap allows."""
         live = sum(member.spec.role is role for member in self.scene.fleet.live)
-        return live + sum(placement.role is role for placement in self.placements)
+        taken = live + sum(placement.role is role for placement in self.placements)
+        return max(0, self.scene.scaling.max_per_role.get(role.value, inf) - taken)
 
 
 def _with_slots(node: NodeView, change: int) -> NodeView:
