@@ -317,7 +317,7 @@ class Supervisor:
             if record.leaving is not None:
                 continue
             with self._edge.guard("judging", agent=record.name):
-                self._act(record, judge(record, now=now, timeouts=self._config.timeouts))
+                self._act(record, judge(record, now=now, config=self._config))
             self._contacts.tell(record)
             if record.facts.started_at is not None:
                 self._contacts.probe(record)

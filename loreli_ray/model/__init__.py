@@ -5,12 +5,14 @@ from loreli_ray.model.agent import (
     Assignment,
     Exit,
     Facts,
+    Failure,
     Feedback,
     Fleet,
     Member,
     Observation,
     Record,
     Status,
+    Team,
 )
 from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, Landed
@@ -27,7 +29,7 @@ from loreli_ray.model.intent import (
     RenewClaim,
 )
 from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
-from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, Outcome, Role, Stage
+from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, FailureKind, Outcome, Role, Sign, Stage
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Action, Step, Verdict
 
@@ -52,6 +54,8 @@ __all__ = [
     "EventKind",
     "Exit",
     "Facts",
+    "Failure",
+    "FailureKind",
     "Feedback",
     "Fleet",
     "Forward",
@@ -72,10 +76,12 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Sign",
     "Snapshot",
     "Stage",
     "Status",
     "Step",
+    "Team",
     "Value",
     "Verdict",
 ]

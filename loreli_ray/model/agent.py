@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from loreli_ray.identity import Identity, Side
-from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, Role
+from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, FailureKind, Role, Sign
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Verdict
 
@@ -85,14 +87,31 @@ class Exit(Value):
         return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
 
 
+class Failure(Value):
+    """A program's own word that it can't go on, and when it stood there."""
+
+    kind: FailureKind
+    at: float
+    text: str
+
+
 class Facts(Value):
-    """What was observed of an agent. A time is None for what was not seen. Status is derived, never stored."""
+    """What was observed of an agent. A time is None for what was not seen. Status is derived, never stored.
+
+    `progress_by` and `busy_by` say what showed it.
+    """
 
     registered_at: float
     started_at: float | None = None  # its program was launched
     connected_at: float | None = None  # it first called a tool
     motion_at: float | None = None  # its screen moved
-    progress_at: float | None = None  # it called a tool, committed, or was given work
+    progress_at: float | None = None  # it called a tool, told an event, committed, or was given work
+    progress_by: Sign | None = None
+    busy_at: float | None = None  # something works for it, though it says nothing
+    busy_by: Sign | None = None
+    memory: int = 0  # bytes that its process tree uses
+    failure: Failure | None = None
+    unanswered_at: float | None = None  # since when its actor has not answered
     doing: str = ""  # its own words
     question: str | None = None  # what it asked a human
     told: str = ""  # the key of the last message that reached its program
@@ -120,7 +139,10 @@ class Record(Value):
 
 
 class Status(Value):
-    """What an agent is doing, which source says so (`process`, `program`, `supervisor`, `screen`), and since when."""
+    """What an agent is doing, which source says so, and since when; of a program that works, its last progress.
+
+    Sources are `process`, `supervisor`, `program` and `screen`, or what last showed progress.
+    """
 
     state: AgentState
     source: str
@@ -174,10 +196,28 @@ class Fleet(Value):
         return next((member for member in self.members if member.name == name), None)
 
 
+class Team(Value):
+    """What the supervisor knows of the team: the fleet, whether programs of one side only are found, and for each issue
+    when agents died on it unexpectedly since it was last in a human's hands."""
+
+    fleet: Fleet
+    single: bool = False
+    deaths: dict[int, tuple[float, ...]] = Field(default_factory=dict[int, tuple[float, ...]])
+
+
 class Observation(Value):
-    """What a node saw of one pane: a Node sends those of all its agents in one message."""
+    """What a node saw of one agent: a Node sends those of all its agents in one message.
+
+    Times and sources are as in `Facts`. `tail` is the end of a screen that has come to rest, told once for each rest.
+    """
 
     name: str
     incarnation: int
     motion_at: float | None = None
+    progress_at: float | None = None
+    progress_by: Sign | None = None
+    busy_at: float | None = None
+    busy_by: Sign | None = None
+    memory: int | None = None
+    tail: str | None = None
     exit: Exit | None = None

@@ -23,7 +23,10 @@ class Demand(Value):
 
 
 class Program(Value):
-    """An agent program found on a node. `degraded` while its circuit breaker is open."""
+    """An agent program found on a node.
+
+    `degraded` while its circuit breaker lets nobody through, `trial` while it lets one through to try.
+    """
 
     backend: str
     provider: str
@@ -31,6 +34,7 @@ class Program(Value):
     version: str = ""
     roles: tuple[Role, ...] = tuple(Role)
     degraded: bool = False
+    trial: bool = False
 
 
 class NodeView(Value):

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     REMOVED = "removed"
     STALL = "stall"
     RAPID_DEATH = "rapid-death"
+    DIED = "died"  # a program ended; what follows is its removal
     CLAIMED = "claimed"
     RELEASED = "released"
     ASSIGNED = "assigned"
@@ -24,6 +25,8 @@ class EventKind(StrEnum):
     FORWARDED = "forwarded"
     LANDED = "landed"
     QUESTION = "question"
+    ESCALATED = "escalated"  # an issue was put into a human's hands
+    BREAKER = "breaker"
     ERROR = "error"
 
 

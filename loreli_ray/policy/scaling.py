@@ -127,7 +127,7 @@ class _Draft:
             what = "and the last places are kept for reviewers" if role in _GIVE_WAY else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         node, side = free[program], self.scene.sides.of(program.provider)
-        self.nodes[self.nodes.index(node)] = _with_slots(node, -1)
+        self.nodes[self.nodes.index(node)] = _taken(node, program)
         self.placements.append(
             Placement(role=role, provider=program.provider, backend=program.backend, node=node.id, side=side)
         )
@@ -209,6 +209,15 @@ class _Draft:
         live = sum(member.spec.role is role for member in self.scene.fleet.live)
         taken = live + sum(placement.role is role for placement in self.placements)
         return max(0, self.scene.scaling.max_per_role.get(role.value, inf) - taken)
+
+
+def _taken(node: NodeView, program: Program) -> NodeView:
+    """The node with one more agent: a program on trial gets no second one."""
+    programs = tuple(
+        p.model_copy(update={"degraded": True}) if p.trial and p.backend == program.backend else p
+        for p in node.programs
+    )
+    return _with_slots(node, -1).model_copy(update={"programs": programs})
 
 
 def _with_slots(node: NodeView, change: int) -> NodeView:

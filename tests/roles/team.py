@@ -251,7 +251,7 @@ class Team:
             if name in self.leaving:
                 self._leave(name)
                 continue
-            verdict = judge(record, now=self.host.now, timeouts=self.config.timeouts)
+            verdict = judge(record, now=self.host.now, config=self.config)
             if verdict.action in (Action.NUDGE, Action.WARN):
                 tier = 1 if verdict.action is Action.NUDGE else 2
                 assert tier > record.tier, "each tier is answered once"
