@@ -1,8 +1,11 @@
 """Demand to placements (SPEC S14, B1, B2): who is started, where, and why the rest has to wait.
 
-The caps hold at every moment: each placement counts at once against what comes after it. Action agents never take the
-last places that their reviewers will need, for then no pull request would ever land. Where an idle agent is in the way
-of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+The caps hold at every moment: each placement counts at once against what comes after it. Action agents and planners
+never take the last places that reviewers will need, for then no pull request would ever land. Where an idle agent is in
+the way of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+
+Reviewers are asked for by what waits: each against the author of its own pull request, those beyond that against the
+first live author, as the seed has it for all. Only live agents are authors and peers, and only they count for a cap.
 """
 
 from __future__ import annotations
@@ -121,7 +124,7 @@ class _Draft:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
-        free = self._hosts([node for node in self.nodes if node.slots > 0], role)
+        free = self._hosts([node for node in self.nodes if node.slots > 0], role if role in _GIVE_WAY else None)
         program = self._choose(role, free, against=against)
         if program is None:
             what = "and the last places are kept for reviewers" if role in _GIVE_WAY else "with a program for it"
@@ -148,16 +151,16 @@ class _Draft:
             single=self._single,
         )
 
-    def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
+    def _hosts(self, nodes: Sequence[NodeView], giving_way: Role | None = None) -> dict[Program, NodeView]:
         """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
 
-        With a `role` that gives way to reviewers, only where that leaves room for them; a degraded program stays, to
-        name its stand-in.
+        For a role `giving_way` to reviewers, only where that leaves room for them; a degraded program stays, to name
+        its stand-in.
         """
         best: dict[str, tuple[Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
-                if role in _GIVE_WAY and not program.degraded and not self._leaves_room(role, program, node):
+                if giving_way and not program.degraded and not self._leaves_room(giving_way, program, node):
                     continue
                 known = best.get(program.backend)
                 if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
