@@ -87,13 +87,18 @@ def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
 
 @dataclass
 class _Draft:
-    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full."""
+    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full.
+
+    `held` when an author waits for room: it needs two places, its own and its reviewer's, and would never see them both
+    if those who come after it took each one that falls free.
+    """
 
     scene: _Scene
     nodes: list[NodeView]
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
     crowded: bool = False
+    held: bool = False
 
     @classmethod
     def of(cls, scene: _Scene) -> _Draft:
@@ -124,10 +129,12 @@ class _Draft:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
-        free = self._hosts([node for node in self.nodes if node.slots > 0], role if role in _GIVE_WAY else None)
-        program = self._choose(role, free, against=against)
+        gives_way = role in _GIVE_WAY
+        free = self._hosts([node for node in self.nodes if node.slots > 0], role if gives_way else None)
+        program = None if gives_way and self.held else self._choose(role, free, against=against)
         if program is None:
-            what = "and the last places are kept for reviewers" if role in _GIVE_WAY else "with a program for it"
+            self.held |= gives_way
+            what = "and the last places are kept for reviewers" if gives_way else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         node, side = free[program], self.scene.sides.of(program.provider)
         self.nodes[self.nodes.index(node)] = _taken(node, program)
