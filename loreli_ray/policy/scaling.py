@@ -159,7 +159,7 @@ class _Draft:
         )
 
     def _hosts(self, nodes: Sequence[NodeView], giving_way: Role | None = None) -> dict[Program, NodeView]:
-        """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
+        """The programs found, in order of preference, each with its best node.
 
         For a role `giving_way` to reviewers, only where that leaves room for them; a degraded program stays, to name
         its stand-in.
@@ -170,9 +170,17 @@ class _Draft:
                 if giving_way and not program.degraded and not self._leaves_room(giving_way, program, node):
                     continue
                 known = best.get(program.backend)
-                if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
+                if known is None or self._rank(program, node) < self._rank(*known):
                     best[program.backend] = (program, node)  # keeps its place in the order
         return dict(best.values())
+
+    def _rank(self, program: Program, node: NodeView) -> tuple[bool, int, int]:
+        """The better node for a program is where it works, then where fewer sides can review, then the emptiest.
+
+        The second, so that a reviewer who could be elsewhere takes no place that another needs.
+        """
+        reviewing = {self.scene.sides.of(p.provider) for p in node.programs if Role.REVIEWER in p.roles}
+        return program.degraded, len(reviewing), -node.slots
 
     def _leaves_room(self, role: Role, program: Program, node: NodeView) -> bool:
         """Whether the reviewers who will be needed still fit, if this becomes an agent of `role` on this node."""

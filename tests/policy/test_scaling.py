@@ -201,6 +201,15 @@ def test_no_place_is_kept_for_reviewers_whom_their_cap_forbids(cap: int, authors
     assert len(placed(planned(wants(Role.ACTION, 9), max_agents=3, max_per_role={"reviewer": cap}))) == authors
 
 
+def test_a_reviewer_leaves_the_only_place_of_the_other_side_alone() -> None:
+    nodes = (node(CLAUDE, CODEX, slots=2), node(CODEX, slots=1, id="n2"))
+    decided = planned(wants(Role.REVIEWER, 2, authors=["anthropic", "openai"]), nodes=nodes)
+    assert [(placement.backend, placement.node) for placement in decided.placements] == [
+        ("codex", "n2"),
+        ("claude", "n1"),
+    ]
+
+
 def test_reviewers_beyond_those_who_wait_are_opposite_an_author_too() -> None:
     known = wants(Role.REVIEWER, 3, authors=["openai"])
     assert placed(planned(known)) == [(Role.REVIEWER, "claude")] * 3

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import pytest
+
 from loreli_ray.config import Config, TimeoutsConfig
-from loreli_ray.model import Action, AgentState, Assignment, Cause, Exit, Facts, Record, Step, Verdict
+from loreli_ray.model import Action, AgentState, Assignment, Cause, Exit, Facts, Record, Status, Step, Verdict
 from loreli_ray.policy import derive, failures, judge, removal
 from tests.policy.kit import NOW, fleet, record, spec, work
 from tests.policy.seed import (
@@ -206,6 +208,18 @@ def asked_to_stop(case: ShutdownCase, *, at: float) -> Record:
         "dormant_at": NOW + case.dormant if case.dormant is not None and case.dormant <= at else None,
     }
     return record(work=work(), **facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "since"),
+    [({}, NOW), ({"stop_at": NOW + 5}, NOW + 5), ({"stop_at": NOW + 5, "dormant_at": NOW + 6}, NOW + 5)],
+)
+def test_who_is_on_its_way_out_stops_whatever_it_said(facts: dict[str, Any], since: float) -> None:
+    leaving = Verdict(action=Action.REMOVE, cause=Cause.KILLED, why="it was asked for")
+    seen = record(work=work(), connected_at=NOW + 1, **facts).model_copy(update={"leaving": leaving})
+    assert derive(seen) == Status(
+        state=AgentState.STOPPING, source="supervisor", since=since, detail="it was asked for"
+    )
 
 
 # ── the way out (S5, S6, S12, S18) ──

@@ -24,6 +24,14 @@ OPPOSED = (Role.REVIEWER, Role.RISK)
 
 some_programs = st.lists(st.sampled_from([CLAUDE, CODEX, CURSOR, MISTRAL]), max_size=4, unique=True)
 some_nodes = st.lists(st.tuples(st.integers(0, 5), some_programs), min_size=1, max_size=3)
+roomy_nodes = st.lists(
+    st.tuples(
+        st.integers(2, 5),
+        st.lists(st.sampled_from([CLAUDE, CODEX, CURSOR, MISTRAL]), min_size=1, max_size=4, unique=True),
+    ),
+    min_size=1,
+    max_size=3,
+)
 some_scaling = st.builds(
     ScalingConfig,
     max_agents=st.integers(2, 7),
@@ -172,7 +180,7 @@ class Session(RuleBasedStateMachine):
 
 
 TestSession = Session.TestCase
-TestSession.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSession.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
 # ── one tick ──
@@ -211,22 +219,25 @@ def test_no_demand_costs_one_before_it_a_place(
         assert [p for p in together if p.role in PRIORITY[:count]] == list(alone)
 
 
-@given(data=st.data(), machines=some_nodes, scaling=some_scaling, wanted=some_work)
+@given(data=st.data(), machines=roomy_nodes, scaling=some_scaling, wanted=some_work)
 def test_who_writes_leaves_room_for_who_reviews(
     data: st.DataObject, machines: list[tuple[int, list[Program]]], scaling: ScalingConfig, wanted: dict[Role, int]
 ) -> None:
     """Once an author has joined, each side that writes and has no reviewer can have one, one after the other."""
     team = data.draw(some_team(machines))
     nodes = as_nodes(machines, team=team)
+    wanted[Role.ACTION] += 1
     decided = decide(asks(wanted, waiting=()), team=fleet(*team), nodes=nodes, scaling=scaling)
     team += [joined(placement, f"new{n}") for n, placement in enumerate(decided.placements)]
-    assume(any(placement.role is Role.ACTION for placement in decided.placements))
+    if all(placement.role is not Role.ACTION for placement in decided.placements):
+        return
     reviewers = {m.spec.side for m in fleet(*team).of(Role.REVIEWER)}
     authors = {m.spec.side for m in fleet(*team).of(Role.ACTION)}
     single = single_sided([program for view in nodes for program in view.programs], SIDES)
-    missing = sorted(authors - reviewers if single and not reviewers else {a.opposite for a in authors} - reviewers)
-    if single and reviewers:
-        missing = []
+    if single:
+        missing = [] if reviewers else sorted(authors)[:1]
+    else:
+        missing = sorted({author.opposite for author in authors} - reviewers)
     cap = scaling.max_per_role.get("reviewer", 99) - len(fleet(*team).of(Role.REVIEWER))
     for side in missing[: max(0, cap)]:
         author = PROVIDERS[side if single else side.opposite]
@@ -239,7 +250,7 @@ def test_who_writes_leaves_room_for_who_reviews(
 # ── in the end ──
 
 
-@given(data=st.data(), machines=some_nodes, scaling=some_scaling, role=st.sampled_from(Role), author=some_authors)
+@given(data=st.data(), machines=roomy_nodes, scaling=some_scaling, role=st.sampled_from(Role), author=some_authors)
 def test_nobody_waits_for_ever(
     data: st.DataObject,
     machines: list[tuple[int, list[Program]]],
@@ -250,8 +261,9 @@ def test_nobody_waits_for_ever(
     """Whom an empty team would be given, a full one is too, as others leave, though roles after it go on asking."""
     lasting = asks({role: 1}, waiting=author[:1] if role in OPPOSED else ())
     assume(decide(lasting, team=Fleet(), nodes=as_nodes(machines), scaling=scaling).placements)
-    others = {other: 3 for other in PRIORITY[PRIORITY.index(role) + 1 :]}
+    others = dict.fromkeys(PRIORITY[PRIORITY.index(role) + 1 :], 3)
     team, last, now = data.draw(some_team(machines)), dict[Role, float](), NOW
+    refusals = list[tuple[str, ...]]()
     for turn in range(len(team) + 3):
         decided = decide(
             [*asks(others, waiting=["anthropic", "openai"]), *lasting],
@@ -263,9 +275,10 @@ def test_nobody_waits_for_ever(
         )
         if any(placement.role is role for placement in decided.placements):
             return
+        refusals.append(decided.refusals)
         team = team[1:]  # the one that has been there longest has done its work
         for number, placement in enumerate(decided.placements):
             team.append(joined(placement, f"t{turn}{number}"))
             last[placement.role] = now
         now += scaling.cooldown
-    raise AssertionError(f"{role} is never served: {decided.refusals}")
+    raise AssertionError(f"{role} is never served: {refusals}")
