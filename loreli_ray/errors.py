@@ -15,16 +15,27 @@
     ├── TerminalError         tmux failed
     │   └── PaneGone          the pane, or its server, is not there
     ├── WorkspaceError        a mirror or a clone can't be made, pushed or removed
+    │   └── RemoteUnavailable the git host does not answer git: worth another try
     ├── BackendError          an agent program can't be found, launched or spoken to
     ├── LedgerError           the session's record can't be read or written
     ├── ToolRefused           an agent asked for what it may not do; the text tells it why
     └── SessionError          a session can't be started, found or stopped
+        ├── NotRunning        it does not run, or does not answer
         └── DeadlineExceeded  an actor did not answer in time (which is not a death)
 
 Every error carries its subject: the agent, pane, issue or file that it is about.
 """
 
 from __future__ import annotations
+
+import re
+
+#: How git (with LC_ALL=C) and the curl beneath it say that nobody answers.
+_UNREACHABLE = re.compile(
+    r"returned error: (408|429|5\d\d)|HTTP (429|5\d\d)|(failed|could not|couldn't) (to )?(connect|resolve)"
+    r"|connection (was )?(refused|reset|timed out|closed)|operation timed out|empty reply|hung up unexpectedly",
+    re.IGNORECASE,
+)
 
 
 class LoreliError(Exception):
@@ -69,6 +80,11 @@ class GitError(LoreliError):
         super().__init__(message, subject=subject)
         self.returncode = returncode
         self.stderr = stderr
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the other side did not answer, or answered that it can't now."""
+        return _UNREACHABLE.search(self.stderr) is not None
 
 
 class ForgeError(LoreliError):
@@ -119,6 +135,10 @@ class WorkspaceError(LoreliError):
     """A mirror or a clone can't be made, pushed or removed."""
 
 
+class RemoteUnavailable(WorkspaceError):
+    """The git host does not answer git now: worth another try."""
+
+
 class BackendError(LoreliError):
     """An agent program can't be found, launched or spoken to."""
 
@@ -133,6 +153,10 @@ class ToolRefused(LoreliError):
 
 class SessionError(LoreliError):
     """A session can't be started, found or stopped."""
+
+
+class NotRunning(SessionError):
+    """The session does not run, or its API does not answer."""
 
 
 class DeadlineExceeded(SessionError):

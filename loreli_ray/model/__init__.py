@@ -14,8 +14,8 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
-from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
-from loreli_ray.model.events import Event, EventKind, Landed
+from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
+from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -43,6 +43,7 @@ __all__ = [
     "AskHuman",
     "Assignment",
     "Authorship",
+    "Breakers",
     "Cause",
     "Claim",
     "ClaimIssue",
@@ -52,6 +53,7 @@ __all__ = [
     "Dispatch",
     "Event",
     "EventKind",
+    "EventQuery",
     "Exit",
     "Facts",
     "Failure",

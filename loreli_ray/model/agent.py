@@ -77,13 +77,15 @@ class Assignment(Value):
 
 
 class Exit(Value):
-    """How a program ended: its exit code, or the signal's number."""
+    """How a program ended: its exit code, or the signal's number; neither when nobody saw it."""
 
     code: int | None
     signal: int | None
     at: float
 
     def __str__(self) -> str:
+        if self.code is None and self.signal is None:
+            return "gone without a trace"
         return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
 
 
@@ -103,7 +105,8 @@ class Facts(Value):
 
     registered_at: float
     started_at: float | None = None  # its program was launched
-    connected_at: float | None = None  # it first called a tool
+    connected_at: float | None = None  # it first reached the gateway
+    tool_at: float | None = None  # its model last called a tool
     motion_at: float | None = None  # its screen moved
     progress_at: float | None = None  # it called a tool, told an event, committed, or was given work
     progress_by: Sign | None = None
@@ -212,7 +215,7 @@ class Observation(Value):
     """
 
     name: str
-    incarnation: int
+    incarnation: int | None = None
     motion_at: float | None = None
     progress_at: float | None = None
     progress_by: Sign | None = None

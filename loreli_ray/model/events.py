@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     REMOVED = "removed"
     STALL = "stall"
     RAPID_DEATH = "rapid-death"
+    ADOPTED = "adopted"  # a new actor has taken over an agent's pane
     DIED = "died"  # a program ended; what follows is its removal
     CLAIMED = "claimed"
     RELEASED = "released"
@@ -40,6 +41,17 @@ class Event(Value):
     text: str = ""
     data: dict[str, Any] = Field(default_factory=dict)
     seq: int = 0
+
+
+class EventQuery(Value):
+    """Which events somebody wants to see; the fields are what `Ledger.events` takes."""
+
+    after: int | None = Field(default=None, ge=0)
+    agent: str = ""
+    issue: int = Field(default=0, ge=0)
+    kinds: tuple[EventKind, ...] = ()
+    since: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    limit: int = Field(default=1000, ge=1, le=10_000)
 
 
 class Landed(Value):
