@@ -1,8 +1,11 @@
 """Demand to placements (SPEC S14, B1, B2): who is started, where, and why the rest has to wait.
 
-The caps hold at every moment: each placement counts at once against what comes after it. Action agents never take the
-last places that their reviewers will need, for then no pull request would ever land. Where an idle agent is in the way
-of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+The caps hold at every moment: each placement counts at once against what comes after it. Action agents and planners
+never take the last places that reviewers will need, for then no pull request would ever land. Where an idle agent is in
+the way of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+
+Reviewers are asked for by what waits: each against the author of its own pull request, those beyond that against the
+first live author, as the seed has it for all. Only live agents are authors and peers, and only they count for a cap.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
+from math import inf
 
 from loreli_ray.config import ScalingConfig
 from loreli_ray.identity import Side, Sides
@@ -18,6 +22,7 @@ from loreli_ray.model import AgentState, Demand, Fleet, Member, NodeView, Placem
 from loreli_ray.policy.providers import choose, single_sided
 
 PRIORITY = (Role.REVIEWER, Role.RISK, Role.ACTION, Role.PLANNER)
+_GIVE_WAY = frozenset({Role.ACTION, Role.PLANNER})
 
 
 def plan(
@@ -82,13 +87,18 @@ def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
 
 @dataclass
 class _Draft:
-    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full."""
+    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full.
+
+    `held` when an author waits for room: it needs two places, its own and its reviewer's, and would never see them both
+    if those who come after it took each one that falls free.
+    """
 
     scene: _Scene
     nodes: list[NodeView]
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
     crowded: bool = False
+    held: bool = False
 
     @classmethod
     def of(cls, scene: _Scene) -> _Draft:
@@ -103,8 +113,9 @@ class _Draft:
             self._refuse(demand.role, f"cools down for another {wait:.0f} s")
             return
         refused: set[str | None] = set()
-        for against in islice(chain(demand.action_providers, repeat(None)), demand.deficit):
-            if against not in refused and not self._place(demand.role, against=against or self._first_author()):
+        others = self._first_author() or next(iter(demand.action_providers), None)
+        for against in islice(chain(demand.action_providers, repeat(others)), demand.deficit):
+            if against not in refused and not self._place(demand.role, against=against):
                 refused.add(against)
 
     def _place(self, role: Role, *, against: str | None) -> bool:
@@ -112,17 +123,18 @@ class _Draft:
         scaling = self.scene.scaling
         if len(self.placements) >= scaling.max_per_tick:
             return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
-        cap = scaling.max_per_role.get(role.value)
-        if cap is not None and self._count(role) >= cap:
-            return self._refuse(role, f"at its cap of {cap}", crowded=True)
+        if self._headroom(role) <= 0:
+            return self._refuse(role, f"at its cap of {scaling.max_per_role.get(role.value)}", crowded=True)
         if self._live() >= scaling.max_agents:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
-        free = self._hosts([node for node in self.nodes if node.slots > 0], role)
-        program = self._choose(role, free, against=against)
+        gives_way = role in _GIVE_WAY
+        free = self._hosts([node for node in self.nodes if node.slots > 0], role if gives_way else None)
+        program = None if gives_way and self.held else self._choose(role, free, against=against)
         if program is None:
-            what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
+            self.held |= gives_way
+            what = "and the last places are kept for reviewers" if gives_way else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         node, side = free[program], self.scene.sides.of(program.provider)
         self.nodes[self.nodes.index(node)] = _taken(node, program)
@@ -146,34 +158,46 @@ class _Draft:
             single=self._single,
         )
 
-    def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
-        """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
+    def _hosts(self, nodes: Sequence[NodeView], giving_way: Role | None = None) -> dict[Program, NodeView]:
+        """The programs found, in order of preference, each with its best node.
 
-        With `role` action, only where that leaves room for reviewers; a degraded program stays, to name its stand-in.
+        For a role `giving_way` to reviewers, only where that leaves room for them; a degraded program stays, to name
+        its stand-in.
         """
         best: dict[str, tuple[Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
-                if role is Role.ACTION and not program.degraded and not self._leaves_room(program, node):
+                if giving_way and not program.degraded and not self._leaves_room(giving_way, program, node):
                     continue
                 known = best.get(program.backend)
-                if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
+                if known is None or self._rank(program, node) < self._rank(*known):
                     best[program.backend] = (program, node)  # keeps its place in the order
         return dict(best.values())
 
-    def _leaves_room(self, program: Program, node: NodeView) -> bool:
-        """Whether the reviewers who will be needed still fit, if this becomes an action agent on this node."""
-        missing = self._missing_reviewers(self.scene.sides.of(program.provider))
-        if self._live() + 1 + len(missing) > self.scene.scaling.max_agents:
+    def _rank(self, program: Program, node: NodeView) -> tuple[bool, int, int]:
+        """The better node for a program is where it works, then where fewer sides can review, then the emptiest.
+
+        The second, so that a reviewer who could be elsewhere takes no place that another needs.
+        """
+        reviewing = {self.scene.sides.of(p.provider) for p in node.programs if Role.REVIEWER in p.roles}
+        return program.degraded, len(reviewing), -node.slots
+
+    def _leaves_room(self, role: Role, program: Program, node: NodeView) -> bool:
+        """Whether the reviewers who will be needed still fit, if this becomes an agent of `role` on this node."""
+        missing = self._missing_reviewers(role, self.scene.sides.of(program.provider))
+        count = min(len(missing), self._headroom(Role.REVIEWER))
+        if self._live() + 1 + count > self.scene.scaling.max_agents:
             return False
         groups = [missing, *({side} for side in missing)]
-        return all(self._slots(group, taken_on=node) >= len(group) for group in groups)
+        return all(self._slots(group, taken_on=node) >= min(len(group), count) for group in groups)
 
-    def _missing_reviewers(self, side: Side) -> set[Side]:
-        """The sides without a reviewer that will need one, if an action agent of `side` joins."""
-        reviewers, authors = set(self._peers(Role.REVIEWER)), {side, *self._peers(Role.ACTION)}
+    def _missing_reviewers(self, role: Role, side: Side) -> set[Side]:
+        """The sides without a reviewer that will need one, if an agent of `role` and `side` joins."""
+        reviewers, authors = set(self._peers(Role.REVIEWER)), set(self._peers(Role.ACTION))
+        if role is Role.ACTION:
+            authors.add(side)
         if self._single:
-            return set() if reviewers else {side}
+            return {side} if authors and not reviewers else set()
         return {author.opposite for author in authors} - reviewers
 
     def _slots(self, sides: Collection[Side], *, taken_on: NodeView) -> int:
@@ -198,9 +222,11 @@ class _Draft:
     def _live(self) -> int:
         return len(self.scene.fleet.live) + len(self.placements)
 
-    def _count(self, role: Role) -> int:
+    def _headroom(self, role: Role) -> float:
+        """How many more agents of a role its cap allows."""
         live = sum(member.spec.role is role for member in self.scene.fleet.live)
-        return live + sum(placement.role is role for placement in self.placements)
+        taken = live + sum(placement.role is role for placement in self.placements)
+        return max(0, self.scene.scaling.max_per_role.get(role.value, inf) - taken)
 
 
 def _taken(node: NodeView, program: Program) -> NodeView:
