@@ -136,6 +136,14 @@ class Team:
         texts = [comment.body for comment, _ in forge.issues.comments(repository)]
         return len(pulls), texts + [review.body for pull in pulls for review in forge.reviews.list(pull)]
 
+    def issue(self, number: int) -> tuple[set[str], list[str]]:
+        """The labels and the comments of an issue, as the git host has them."""
+        forge = self.stage.forge
+        repository = forge.repository(REPO)
+        assert repository is not None
+        labels = {label.name for label in forge.issues.labels_of(forge.issues.get(repository, number).id)}
+        return labels, [comment.body for comment, _ in forge.issues.comments(repository, number=number)]
+
     def assert_nothing_is_left(self) -> None:
         """No pane, no process of an agent, no clone."""
         settings = self.session.settings
