@@ -1,10 +1,9 @@
-"""Agent programs that misbehave, as real MCP clients: `python -m tests.actors.odd_agent HOW`."""
+"""Agent programs that misbehave, as real MCP clients: `python odd_agent.py HOW`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from itertools import cycle
 from pathlib import Path
@@ -30,7 +29,7 @@ async def main(how: str) -> None:
                     print(f"\r{sign} thinking", end="", flush=True)
                     await asyncio.sleep(0.2)
             case "compile":  # says nothing, works hard
-                subprocess.run([sys.executable, "-c", "while True: pass"], check=False)
+                await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
             case "hooks":  # says nothing, but a hook of it writes down what it does
                 while True:
                     write_event()

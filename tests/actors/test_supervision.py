@@ -11,16 +11,14 @@ import pytest
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 Make = Callable[..., Any]
-ROOT = Path(__file__).parents[2]
 SHORT = {"stall": 4.0, "rapid_death": 1.0}
 
 
 def odd(how: str, provider: str, **more: Any) -> dict[str, Any]:
     """A backend whose program is an odd agent."""
     return {
-        "command": [sys.executable, "-m", "tests.actors.odd_agent", how],
+        "command": [sys.executable, str(Path(__file__).with_name("odd_agent.py")), how],
         "provider": f"scripted-{provider}",
-        "env": {"PYTHONPATH": str(ROOT)},
         **more,
     }
 
