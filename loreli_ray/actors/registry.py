@@ -158,14 +158,15 @@ class Registry:
     def _acquire(self, provider: str, *, theme: str, opponents: list[str], taken: frozenset[str]) -> Identity:
         """A name that nobody had yet in this session, so that logs and people never take one for another.
 
-        When the theme has no more of them, those of agents that have gone come round again.
+        When the theme has no more of them, those of agents that have gone come round again: gone from the record, too,
+        or the last act of one agent's removal would be another's end.
         """
         acquire = partial(self._identities.acquire, provider, theme=theme, prefer_opponents_of=opponents)
         identity = acquire(taken=taken | self._ledger.names())
         if not _NUMBERED.search(identity.name):
             return identity
         self._identities.release(identity)
-        return acquire(taken=taken)
+        return acquire(taken=taken | self._records.keys())
 
     def _pick(self, names: Sequence[str]) -> str:
         """One theme of several: always the same for a session."""
