@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from time import perf_counter, process_time
 
@@ -19,7 +19,7 @@ class Meter:
         self._began = (perf_counter(), process_time())
 
     @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
+    def __call__(self, part: str) -> Generator[None]:
         """Measures one part. Parts are not nested."""
         wall, cpu = perf_counter(), process_time()
         try:

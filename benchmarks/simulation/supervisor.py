@@ -69,7 +69,9 @@ class Supervisor:
 
     def start(self, placement: Placement) -> Running:
         """Puts a new agent on record and starts its program."""
-        identity = self._identities.acquire(placement.provider, theme="zelda", taken=self.taken | self.roster.records.keys())
+        identity = self._identities.acquire(
+            placement.provider, theme="zelda", taken=self.taken | self.roster.records.keys()
+        )
         self.starts += 1
         spec = AgentSpec(
             session=self.session,
@@ -104,7 +106,7 @@ class Supervisor:
         records = list(self.roster.records.values())
         now = self._host.now
         with self._meter("judging"):
-            verdicts = [judge(record, now=now, timeouts=self._config.timeouts) for record in records]
+            verdicts = [judge(record, now=now, config=self._config) for record in records]
         for record, verdict in zip(records, verdicts, strict=True):
             if record.leaving is not None:
                 self._leave(record)

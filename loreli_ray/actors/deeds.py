@@ -58,7 +58,7 @@ class Deeds:
                 await self._supervisor.call("complete", intent.agent, intent.assignment_key, intent.why)
             case AskHuman():
                 await self._hub.call("hold", intent.issue, why=f"A human is needed: {intent.why}.")
-                await self._say(EventKind.QUESTION, intent.why, "", intent.issue)
+                await self._say(EventKind.ESCALATED, intent.why, "", intent.issue)
             case _:
                 assert_never(intent)
 

@@ -30,7 +30,7 @@ from pydantic import (
 from loreli_ray.config.command import PLACEHOLDERS, placeholders
 from loreli_ray.config.mistakes import joined, mistake, mistake_at, one_of
 from loreli_ray.config.units import Bytes, Seconds
-from loreli_ray.config.vocabulary import PROVIDER_SIDES, ROLES, THEMES, RoleName, SideName, provider_side
+from loreli_ray.config.vocabulary import PROVIDER_SIDES, ROLES, THEMES, FailureName, RoleName, SideName, provider_side
 
 Association = Literal[
     "OWNER",
@@ -177,6 +177,10 @@ class TimeoutsConfig(Section):
     rapid_death: Seconds = Field(
         default=15.0, description="An agent that dies within this time of its start died rapidly."
     )
+    busy: Seconds = Field(
+        default=3600.0,
+        description="How long processor time, or a tool call under way, excuses an agent that shows no progress.",
+    )
     shutdown: Seconds = Field(
         default=60.0, description="How long an agent may take to end its work when asked to stop."
     )
@@ -266,6 +270,16 @@ class SupervisionConfig(Section):
         default=5.0, description="How long an agent may take to answer a look."
     )
 
+    busy: Annotated[float, BeforeValidator(_no_truth_value), Field(gt=0, le=64)] = Field(
+        default=0.2, description="The share of a processor from which an agent's processes count as working."
+    )
+    max_restarts: Annotated[Whole, Field(ge=0)] = Field(
+        default=3, description="The most agents that may die unexpectedly on one issue within restartWindow."
+    )
+    restart_window: Annotated[Seconds, Field(gt=0)] = Field(
+        default=3600.0, description="Beyond maxRestarts deaths within this time the issue waits for a person."
+    )
+
     @model_validator(mode="after")
     def _lease_outlives_a_slow_sweep(self) -> Self:
         # One hung agent delays the next sweep by a whole probe; the leases of the others must not end meanwhile.
@@ -292,6 +306,10 @@ class BackendConfig(Section):
     )
     ready: Annotated[Text, AfterValidator(_regex)] | None = Field(
         default=None, description="A regular expression that is on the screen when the program is ready for its task."
+    )
+    failures: dict[FailureName, Annotated[Text, AfterValidator(_regex)]] = Field(
+        default={},
+        description="The program's own words that it can't go on: for each kind a regular expression for a whole line.",
     )
     env: dict[Variable, Argument] = Field(default={}, description="Environment variables for the program.")
     roles: tuple[RoleName, ...] = Field(default=ROLES, min_length=1, description="The roles that it may play.")

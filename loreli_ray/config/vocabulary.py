@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 
 SideName = Literal["yin", "yang"]
 RoleName = Literal["planner", "action", "reviewer", "risk"]
+FailureName = Literal["auth", "quota", "rate_limit", "provider_down", "unreachable", "context", "config"]
 ThemeName = Literal["avatar", "digimon", "dragonball", "lotr", "marvel", "pokemon", "starwars", "transformers", "zelda"]
 
 ROLES: Final[tuple[RoleName, ...]] = get_args(RoleName)

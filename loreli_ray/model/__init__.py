@@ -5,14 +5,16 @@ from loreli_ray.model.agent import (
     Assignment,
     Exit,
     Facts,
+    Failure,
     Feedback,
     Fleet,
     Member,
     Observation,
     Record,
     Status,
+    Team,
 )
-from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
+from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, Landed
 from loreli_ray.model.intent import (
     AskHuman,
@@ -27,7 +29,7 @@ from loreli_ray.model.intent import (
     RenewClaim,
 )
 from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
-from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, Outcome, Role, Stage
+from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, FailureKind, Outcome, Role, Sign, Stage
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Action, Step, Verdict
 
@@ -41,6 +43,7 @@ __all__ = [
     "AskHuman",
     "Assignment",
     "Authorship",
+    "Breakers",
     "Cause",
     "Claim",
     "ClaimIssue",
@@ -52,6 +55,8 @@ __all__ = [
     "EventKind",
     "Exit",
     "Facts",
+    "Failure",
+    "FailureKind",
     "Feedback",
     "Fleet",
     "Forward",
@@ -72,10 +77,12 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Sign",
     "Snapshot",
     "Stage",
     "Status",
     "Step",
+    "Team",
     "Value",
     "Verdict",
 ]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
+from pydantic import Field
+
 from loreli_ray.identity import Identity, Side
-from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, Role
+from loreli_ray.model.states import ABLE, GONE, AgentState, Cause, FailureKind, Role, Sign
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Verdict
 
@@ -75,24 +79,44 @@ class Assignment(Value):
 
 
 class Exit(Value):
-    """How a program ended: its exit code, or the signal's number."""
+    """How a program ended: its exit code, or the signal's number; neither when nobody saw it."""
 
     code: int | None
     signal: int | None
     at: float
 
     def __str__(self) -> str:
+        if self.code is None and self.signal is None:
+            return "gone without a trace"
         return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
 
 
+class Failure(Value):
+    """A program's own word that it can't go on, and when it stood there."""
+
+    kind: FailureKind
+    at: float
+    text: str
+
+
 class Facts(Value):
-    """What was observed of an agent. A time is None for what was not seen. Status is derived, never stored."""
+    """What was observed of an agent. A time is None for what was not seen. Status is derived, never stored.
+
+    `progress_by` and `busy_by` say what showed it.
+    """
 
     registered_at: float
     started_at: float | None = None  # its program was launched
-    connected_at: float | None = None  # it first called a tool
+    connected_at: float | None = None  # it first reached the gateway
+    tool_at: float | None = None  # its model last called a tool
     motion_at: float | None = None  # its screen moved
-    progress_at: float | None = None  # it called a tool, committed, or was given work
+    progress_at: float | None = None  # it called a tool, told an event, committed, or was given work
+    progress_by: Sign | None = None
+    busy_at: float | None = None  # something works for it, though it says nothing
+    busy_by: Sign | None = None
+    memory: int = 0  # bytes that its process tree uses
+    failure: Failure | None = None
+    unanswered_at: float | None = None  # since when its actor has not answered
     doing: str = ""  # its own words
     question: str | None = None  # what it asked a human
     told: str = ""  # the key of the last message that reached its program
@@ -120,7 +144,10 @@ class Record(Value):
 
 
 class Status(Value):
-    """What an agent is doing, which source says so (`process`, `program`, `supervisor`, `screen`), and since when."""
+    """What an agent is doing, which source says so, and since when; of a program that works, its last progress.
+
+    Sources are `process`, `supervisor`, `program` and `screen`, or what last showed progress.
+    """
 
     state: AgentState
     source: str
@@ -158,26 +185,52 @@ class Fleet(Value):
 
     members: tuple[Member, ...] = ()
 
-    @property
+    @cached_property
     def live(self) -> tuple[Member, ...]:
         return tuple(member for member in self.members if member.live)
 
     def of(self, role: Role) -> tuple[Member, ...]:
         """The live agents of a role that still take work, or are about to."""
-        stopping = AgentState.STOPPING
-        return tuple(m for m in self.members if m.spec.role is role and m.live and m.status.state is not stopping)
+        return self._of.get(role, ())
 
     def idle(self, role: Role) -> tuple[Member, ...]:
         return tuple(member for member in self.of(role) if member.idle)
 
     def get(self, name: str) -> Member | None:
-        return next((member for member in self.members if member.name == name), None)
+        return self._named.get(name)
+
+    @cached_property
+    def _of(self) -> dict[Role, tuple[Member, ...]]:
+        working = [member for member in self.live if member.status.state is not AgentState.STOPPING]
+        return {role: tuple(member for member in working if member.spec.role is role) for role in Role}
+
+    @cached_property
+    def _named(self) -> dict[str, Member]:
+        return {member.name: member for member in reversed(self.members)}  # the first one of a name counts
+
+
+class Team(Value):
+    """What the supervisor knows of the team: the fleet, whether programs of one side only are found, and for each issue
+    when agents died on it unexpectedly since it was last in a human's hands."""
+
+    fleet: Fleet
+    single: bool = False
+    deaths: dict[int, tuple[float, ...]] = Field(default_factory=dict[int, tuple[float, ...]])
 
 
 class Observation(Value):
-    """What a node saw of one pane: a Node sends those of all its agents in one message."""
+    """What a node saw of one agent: a Node sends those of all its agents in one message.
+
+    Times and sources are as in `Facts`. `tail` is the end of a screen that has come to rest, told once for each rest.
+    """
 
     name: str
-    incarnation: int
+    incarnation: int | None = None
     motion_at: float | None = None
+    progress_at: float | None = None
+    progress_by: Sign | None = None
+    busy_at: float | None = None
+    busy_by: Sign | None = None
+    memory: int | None = None
+    tail: str | None = None
     exit: Exit | None = None

@@ -23,7 +23,10 @@ class Demand(Value):
 
 
 class Program(Value):
-    """An agent program found on a node. `degraded` while its circuit breaker is open."""
+    """An agent program found on a node.
+
+    `degraded` while its circuit breaker lets nobody through, `trial` while it lets one through to try.
+    """
 
     backend: str
     provider: str
@@ -31,6 +34,18 @@ class Program(Value):
     version: str = ""
     roles: tuple[Role, ...] = tuple(Role)
     degraded: bool = False
+    trial: bool = False
+
+
+class Breakers(Value):
+    """Which (node, backend) pairs let nobody through, and which let one through to try."""
+
+    degraded: frozenset[tuple[str, str]] = frozenset()
+    trial: frozenset[tuple[str, str]] = frozenset()
+
+    def on(self, node: str, backend: str) -> dict[str, bool]:
+        """The two fields of a `Program` there."""
+        return {"degraded": (node, backend) in self.degraded, "trial": (node, backend) in self.trial}
 
 
 class NodeView(Value):

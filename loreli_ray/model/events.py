@@ -15,6 +15,8 @@ class EventKind(StrEnum):
     REMOVED = "removed"
     STALL = "stall"
     RAPID_DEATH = "rapid-death"
+    ADOPTED = "adopted"  # a new actor has taken over an agent's pane
+    DIED = "died"  # a program ended; what follows is its removal
     CLAIMED = "claimed"
     RELEASED = "released"
     ASSIGNED = "assigned"
@@ -24,6 +26,8 @@ class EventKind(StrEnum):
     FORWARDED = "forwarded"
     LANDED = "landed"
     QUESTION = "question"
+    ESCALATED = "escalated"  # an issue was put into a human's hands
+    BREAKER = "breaker"
     ERROR = "error"
 
 

@@ -20,6 +20,7 @@ class AgentState(StrEnum):
     WAITING_HUMAN = "waiting-human"
     STOPPING = "stopping"  # asked to shut down
     DORMANT = "dormant"  # takes no work any more
+    FAILED = "failed"  # its program says that it can't go on
     EXITED = "exited"  # its program ended
     LOST = "lost"  # its actor died, or its node can't be reached
 
@@ -52,6 +53,28 @@ class Outcome(StrEnum):
     COMMENT = "COMMENT"
 
 
+class Sign(StrEnum):
+    """What shows that an agent gets on (progress), or that something works for it (busy)."""
+
+    WORK = "work given"
+    TOOL_CALL = "tool call"
+    EVENT = "event"  # a line that its program, or a hook of it, wrote down
+    COMMIT = "commit"
+    PROCESS = "process"  # the processor time of its process tree
+
+
+class FailureKind(StrEnum):
+    """Why a program can't go on (DESIGN section 5)."""
+
+    AUTH = "auth"
+    QUOTA = "quota"
+    RATE_LIMIT = "rate_limit"
+    PROVIDER_DOWN = "provider_down"
+    UNREACHABLE = "unreachable"
+    CONTEXT = "context"
+    CONFIG = "config"
+
+
 class Cause(StrEnum):
     """Why an agent is removed (SPEC S4, S5, S6, S12, S18)."""
 
@@ -59,6 +82,7 @@ class Cause(StrEnum):
     KILLED = "killed"
     RECONCILED = "reconciled"
     RAPID_DEATH = "rapid-death"
+    STUCK_ALIVE = "stuck-alive"
     STALLED = "stalled"
     DORMANT = "dormant"
     LOST = "lost"

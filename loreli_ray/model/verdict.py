@@ -12,6 +12,7 @@ class Action(StrEnum):
     HEALTHY = "healthy"
     NUDGE = "nudge"
     WARN = "warn"
+    READOPT = "readopt"  # its actor is hung, its program is not
     REMOVE = "remove"
 
 

@@ -1,9 +1,23 @@
 """Decisions as pure functions of facts: no clock, no I/O, no Ray. Each module is one kind of decision."""
 
 from loreli_ray.policy.breaker import Breaker, BreakerState
-from loreli_ray.policy.health import derive, judge
+from loreli_ray.policy.failures import classify
+from loreli_ray.policy.health import derive, judge, silence
+from loreli_ray.policy.intensity import exceeded
 from loreli_ray.policy.reap import reapable
 from loreli_ray.policy.scaling import plan
 from loreli_ray.policy.stages import stage, trusted
 
-__all__ = ["Breaker", "BreakerState", "derive", "judge", "plan", "reapable", "stage", "trusted"]
+__all__ = [
+    "Breaker",
+    "BreakerState",
+    "classify",
+    "derive",
+    "exceeded",
+    "judge",
+    "plan",
+    "reapable",
+    "silence",
+    "stage",
+    "trusted",
+]

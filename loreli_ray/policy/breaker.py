@@ -1,10 +1,16 @@
-"""A circuit breaker for each backend on each node (SPEC B13): closed, open with back-off, half-open."""
+"""A circuit breaker for each backend on each node (SPEC B13): closed, open with back-off, half-open.
+
+Half-open lets one agent through at a time, the trial: its death opens the breaker again for twice as long, its first
+useful act closes it. A person may close it by hand.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
-from loreli_ray.model import Value
+from loreli_ray.config import TimeoutsConfig
+from loreli_ray.model import Record, Value
 
 THRESHOLD = 3
 FIRST_PAUSE = 30.0
@@ -18,9 +24,13 @@ class BreakerState(StrEnum):
 
 
 class Breaker(Value):
-    """`failures` since the last success; `opened_at` is when it last opened, `openings` how often in a row."""
+    """`failures` since the last success, the last of them at `failed_at`.
+
+    `opened_at` is when it last opened, `openings` how often in a row. Times are seconds since the epoch.
+    """
 
     failures: int = 0
+    failed_at: float | None = None
     openings: int = 0
     opened_at: float | None = None
 
@@ -41,8 +51,25 @@ class Breaker(Value):
         """
         failures, state = self.failures + 1, self.state(now)
         if state is BreakerState.OPEN or (state is BreakerState.CLOSED and failures < THRESHOLD):
-            return self.model_copy(update={"failures": failures})
-        return Breaker(failures=failures, openings=self.openings + 1, opened_at=now)
+            return self.model_copy(update={"failures": failures, "failed_at": now})
+        return Breaker(failures=failures, failed_at=now, openings=self.openings + 1, opened_at=now)
 
-    def succeeded(self) -> Breaker:
-        return Breaker()
+    def closed_by(self, record: Record, *, now: float, timeouts: TimeoutsConfig) -> bool:
+        """Whether this agent shows that its backend works again: begun after the last failure, it outlived the time of
+        a rapid death, and its model has called a tool."""
+        facts = record.facts
+        if self.failed_at is None or facts.registered_at < self.failed_at or facts.started_at is None:
+            return False
+        return facts.tool_at is not None and now - facts.started_at > timeouts.rapid_death
+
+    def lets_through(self, now: float, *, registered: Iterable[float]) -> bool:
+        """Whether another agent may be started. `registered` are the times at which those of its agents began that
+        still live: in the half-open state one of them may be the trial."""
+        match self.state(now):
+            case BreakerState.CLOSED:
+                return True
+            case BreakerState.OPEN:
+                return False
+            case BreakerState.HALF_OPEN:
+                assert self.opened_at is not None
+                return not any(at >= self.opened_at + self.pause for at in registered)

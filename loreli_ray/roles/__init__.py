@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loreli_ray.model import Demand, Intent
-from loreli_ray.roles import action, prompts, reviewer
+from loreli_ray.roles import action, prompts, restarts, reviewer
 from loreli_ray.roles.tick import Tick
 
 Handler = Callable[[Tick], Iterator[Intent]]
@@ -15,6 +15,7 @@ HANDLERS: dict[str, Handler] = {
     "reviewer.land": reviewer.land,
     "reviewer.escalate": reviewer.escalate,
     "action.escalate": action.escalate,
+    "restarts.escalate": restarts.escalate,
     "action.keep": action.keep,
     "action.finish": action.finish,
     "action.supersede": action.supersede,
@@ -26,4 +27,4 @@ HANDLERS: dict[str, Handler] = {
 
 DEMANDS: dict[str, Callable[[Tick], Demand]] = {"action": action.demand, "reviewer": reviewer.demand}
 
-__all__ = ["DEMANDS", "HANDLERS", "Handler", "Tick", "action", "prompts", "reviewer"]
+__all__ = ["DEMANDS", "HANDLERS", "Handler", "Tick", "action", "prompts", "restarts", "reviewer"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from loreli_ray.config import Config
@@ -12,13 +13,17 @@ from loreli_ray.policy import trusted
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """`single` is true when programs of one side only are found, so that a side may review itself (SPEC S15)."""
+    """`single` is true when programs of one side only are found, so that a side may review itself (SPEC S15).
+
+    `deaths` says for each issue when agents died on it unexpectedly since it was last in a human's hands.
+    """
 
     session: str
     snapshot: Snapshot
     fleet: Fleet
     config: Config
     single: bool = False
+    deaths: Mapping[int, tuple[float, ...]] = field(default_factory=dict[int, tuple[float, ...]])
 
     @property
     def now(self) -> float:

@@ -22,14 +22,14 @@ test: "[ -f x ] && make test"
 hub: {apiUrl: "http://127.0.0.1:8080/api/", label: team, humanLabel: person, mergeMethod: rebase, base: release/1.x,
   minWriteInterval: 0}
 trust: {associations: [OWNER, NONE]}
-timeouts: {stall: 20m, rapidDeath: 1s, shutdown: 2s, poll: 100ms, nudge: false, call: 1s, start: 3s}
+timeouts: {stall: 20m, rapidDeath: 1s, busy: 30m, shutdown: 2s, poll: 100ms, nudge: false, call: 1s, start: 3s}
 scaling: {maxAgents: 3, maxPerRole: {action: 2, risk: 0}, maxPerTick: 1, cooldown: 0, memory: 1GiB}
 watch: {interval: 5s}
 claims: {ttl: 60s, grace: 5s}
 review: {maxRounds: 2}
 workspace: {cleanup: no}
 tmux: {session: team-1, history: 500}
-supervision: {lease: 8s, sweep: 500ms, probe: 2s}
+supervision: {lease: 8s, sweep: 500ms, probe: 2s, busy: 0.5, maxRestarts: 1, restartWindow: 10m}
 sides: {acme: yin, openai: yang}
 backends:
   my-agent:
@@ -37,6 +37,7 @@ backends:
     provider: acme
     prompt: argument
     ready: "^> $"
+    failures: {quota: "out of quota.*", rate_limit: "slow down"}
     env: {NO_COLOR: "1"}
     roles: [action, planner]
     models: {balanced: acme-2}
@@ -64,6 +65,7 @@ def test_defaults() -> None:
         "timeouts": {
             "stall": 600.0,
             "rapid_death": 15.0,
+            "busy": 3600.0,
             "shutdown": 60.0,
             "poll": 2.0,
             "nudge": True,
@@ -76,7 +78,14 @@ def test_defaults() -> None:
         "review": {"max_rounds": 3},
         "workspace": {"cleanup": True},
         "tmux": {"session": "loreli", "history": 2000},
-        "supervision": {"lease": 30.0, "sweep": 1.0, "probe": 5.0},
+        "supervision": {
+            "lease": 30.0,
+            "sweep": 1.0,
+            "probe": 5.0,
+            "busy": 0.2,
+            "max_restarts": 3,
+            "restart_window": 3600.0,
+        },
         "sides": {},
         "backends": {},
     }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loreli_ray.config import TimeoutsConfig
 from loreli_ray.policy import Breaker, BreakerState
 from loreli_ray.policy.breaker import FIRST_PAUSE, LONGEST_PAUSE, THRESHOLD
+from tests.policy.kit import record
 
 
 def failed(breaker: Breaker, now: float, *, times: int = THRESHOLD) -> Breaker:
@@ -23,8 +28,33 @@ def test_it_opens_at_the_third_failure_in_a_row() -> None:
     assert opened.state(5.0 + FIRST_PAUSE) is BreakerState.HALF_OPEN
 
 
-def test_a_success_closes_it_and_forgets() -> None:
-    assert failed(Breaker(), 5.0).succeeded() == Breaker()
+@pytest.mark.parametrize(
+    ("facts", "closed"),
+    [
+        ({"registered_at": 41.0, "started_at": 42.0, "tool_at": 60.0}, True),
+        ({"registered_at": 1.0, "started_at": 2.0, "tool_at": 60.0}, False),  # old
+        (
+            {"registered_at": 41.0, "started_at": 50.0, "tool_at": 51.0},
+            False,
+        ),  # young
+        ({"registered_at": 41.0, "started_at": 42.0, "progress_at": 60.0, "progress_by": "commit"}, False),
+        ({"registered_at": 41.0}, False),
+    ],
+)
+def test_an_agent_that_was_begun_after_the_failure_and_does_something_useful_closes_it(
+    facts: dict[str, Any], closed: bool
+) -> None:
+    opened = failed(Breaker(), 5.0)
+    assert opened.closed_by(record(**facts), now=60.0, timeouts=TimeoutsConfig()) is closed
+    assert Breaker().closed_by(record(**facts), now=60.0, timeouts=TimeoutsConfig()) is False, "nothing to close"
+
+
+def test_half_open_it_lets_one_through_at_a_time() -> None:
+    opened = failed(Breaker(), 0.0)
+    assert Breaker().lets_through(0.0, registered=[-5.0, 0.0])
+    assert not opened.lets_through(FIRST_PAUSE - 1, registered=[])
+    assert opened.lets_through(FIRST_PAUSE, registered=[-5.0, 3.0]), "those from before are no trial"
+    assert not opened.lets_through(FIRST_PAUSE + 2, registered=[-5.0, FIRST_PAUSE + 1])
 
 
 def test_half_open_one_failure_is_enough_and_the_pause_doubles() -> None:
@@ -46,10 +76,10 @@ def test_the_pause_doubles_up_to_its_cap_and_no_further(openings: int) -> None:
     assert pause == (FIRST_PAUSE * 2 ** (openings - 1) if openings < 7 else LONGEST_PAUSE)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["fail", "succeed", "wait"]), st.floats(0, 4000))))
+@given(st.lists(st.tuples(st.sampled_from(["fail", "reset", "wait"]), st.floats(0, 4000))))
 def test_whatever_happens_it_lets_somebody_try_again(history: list[tuple[str, float]]) -> None:
     breaker, now = Breaker(), 0.0
     for what, pause in history:
         now += pause
-        breaker = breaker.failed(now) if what == "fail" else breaker.succeeded() if what == "succeed" else breaker
+        breaker = breaker.failed(now) if what == "fail" else Breaker() if what == "reset" else breaker
         assert breaker.state(now + LONGEST_PAUSE) is not BreakerState.OPEN

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loreli_ray.config import TimeoutsConfig
-from loreli_ray.model import PATIENT, Action, AgentState, Assignment, Cause, Exit, Record
-from loreli_ray.policy import derive, judge
+from loreli_ray.config import Config
+from loreli_ray.model import PATIENT, Action, AgentState, Assignment, Cause, Exit, Failure, FailureKind, Record, Sign
+from loreli_ray.policy import derive, judge, silence
 from tests.policy.kit import NOW, record, work
 
-TIMEOUTS = TimeoutsConfig()  # stall 600 s, rapid death 15 s, shutdown 60 s, start 60 s
+CONFIG = Config()  # stall 600 s, rapid death 15 s, shutdown 60 s, start 60 s
 SOON = Exit(code=1, signal=None, at=NOW + 1)
 EXIT = Exit(code=1, signal=None, at=NOW + 50)
 STRONGEST_FIRST: list[tuple[dict[str, Any], AgentState]] = [
@@ -59,7 +59,7 @@ def test_motion_on_the_screen_is_no_progress(motion: float) -> None:
     still = record(work=work(), connected_at=NOW)
     moving = record(work=work(), connected_at=NOW, motion_at=motion)
     assert derive(moving) == derive(still)
-    assert judge(moving, now=NOW + 1801, timeouts=TIMEOUTS) == judge(still, now=NOW + 1801, timeouts=TIMEOUTS)
+    assert judge(moving, now=NOW + 1801, config=CONFIG) == judge(still, now=NOW + 1801, config=CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_motion_on_the_screen_is_no_progress(motion: float) -> None:
     ],
 )  # fmt: skip
 def test_who_must_go_and_why(facts: dict[str, Any], cause: Cause, unexpected: bool) -> None:
-    verdict = judge(record(**facts), now=NOW + 101, timeouts=TIMEOUTS)
+    verdict = judge(record(**facts), now=NOW + 101, config=CONFIG)
     assert (verdict.action, verdict.cause, verdict.unexpected) == (Action.REMOVE, cause, unexpected)
     assert verdict.why or "stop_at" in facts, "a reason that nobody gave is missing"
 
@@ -99,7 +99,7 @@ def test_who_must_go_and_why(facts: dict[str, Any], cause: Cause, unexpected: bo
     ],
 )
 def test_who_may_stay(facts: dict[str, Any]) -> None:
-    assert judge(record(**facts), now=NOW + 101, timeouts=TIMEOUTS).action is Action.HEALTHY
+    assert judge(record(**facts), now=NOW + 101, config=CONFIG).action is Action.HEALTHY
 
 
 @given(silent=st.floats(0, 1e7), question=st.none() | st.just("Which one?"), submitted=st.none() | st.just("h1"))
@@ -107,7 +107,7 @@ def test_patient_states_never_stall(silent: float, question: str | None, submitt
     assignment = work(submitted=submitted) if submitted or question else None
     seen = record(work=assignment, connected_at=NOW, question=question)
     assert derive(seen).state in PATIENT
-    assert judge(seen, now=NOW + silent, timeouts=TIMEOUTS).action is Action.HEALTHY
+    assert judge(seen, now=NOW + silent, config=CONFIG).action is Action.HEALTHY
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_patient_states_never_stall(silent: float, question: str | None, submitt
 @pytest.mark.parametrize("nudge", [True, False])
 def test_the_tiers_of_a_stall(silent: float, tier: int, action: Action, nudge: bool) -> None:
     """Also without messages each tier is answered, for each is an event."""
-    timeouts = TimeoutsConfig(nudge=nudge)
-    verdict = judge(record(work=work(), connected_at=NOW, tier=tier), now=NOW + silent, timeouts=timeouts)
+    config = Config.model_validate({"timeouts": {"nudge": nudge}})
+    verdict = judge(record(work=work(), connected_at=NOW, tier=tier), now=NOW + silent, config=config)
     assert verdict.action is action
     if action is Action.REMOVE:
         assert (verdict.cause, verdict.unexpected) == (Cause.STALLED, True)
@@ -141,7 +141,7 @@ def test_each_tier_is_answered_once_and_silence_always_ends(pauses: list[float])
     answers: list[Action] = []
     for pause in [*pauses, 1801.0]:
         now += pause
-        verdict = judge(seen, now=now, timeouts=TIMEOUTS)
+        verdict = judge(seen, now=now, config=CONFIG)
         answers.append(verdict.action)
         if verdict.action is Action.REMOVE:
             break
@@ -154,3 +154,70 @@ def test_each_tier_is_answered_once_and_silence_always_ends(pauses: list[float])
 
 def _escalated(seen: Record, tier: int) -> Record:
     return seen.model_copy(update={"tier": tier})
+
+
+def test_what_works_without_a_word_is_no_stall() -> None:
+    silent = record(work=work(), connected_at=NOW)
+    compiling = record(work=work(), connected_at=NOW, busy_at=NOW + 1990, busy_by=Sign.PROCESS)
+    assert judge(silent, now=NOW + 2000, config=CONFIG).cause is Cause.STALLED
+    assert judge(compiling, now=NOW + 2000, config=CONFIG).action is Action.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("busy_until", "now", "action"),
+    [
+        (3600 + 600, 3600 + 600, Action.HEALTHY),
+        (3600 + 601, 3600 + 601, Action.NUDGE),
+        (3600 + 1201, 3600 + 1201, Action.WARN),
+        (3600 + 1801, 3600 + 1801, Action.REMOVE),
+        (100, 699, Action.HEALTHY),  # it stopped being busy: from then on it is silent
+        (100, 701, Action.NUDGE),
+    ],
+)
+def test_being_busy_is_no_excuse_for_ever(busy_until: float, now: float, action: Action) -> None:
+    spinning = record(work=work(), connected_at=NOW, busy_at=NOW + busy_until, busy_by=Sign.PROCESS)
+    assert judge(spinning, now=NOW + now, config=CONFIG).action is action
+
+
+@given(at=st.floats(0, 5000), busy=st.none() | st.floats(0, 5000), now=st.floats(5000, 10_000))
+def test_being_busy_never_makes_a_silence_longer(at: float, busy: float | None, now: float) -> None:
+    known: dict[str, Any] = {"connected_at": NOW, "progress_at": NOW + at}
+    quiet = silence(record(work=work(), **known), now=NOW + now, timeouts=CONFIG.timeouts)
+    seen = record(work=work(), **known, busy_at=None if busy is None else NOW + busy)
+    assert 0 <= silence(seen, now=NOW + now, timeouts=CONFIG.timeouts) <= quiet
+
+
+FAILURE = Failure(kind=FailureKind.QUOTA, at=NOW + 20, text="usage limit reached")
+
+
+@pytest.mark.parametrize("connected", [None, NOW + 1])
+@pytest.mark.parametrize("task", [None, work()])
+def test_a_program_that_says_it_cannot_go_on_is_removed(connected: float | None, task: Assignment | None) -> None:
+    seen = record(work=task, started_at=NOW, connected_at=connected, failure=FAILURE)
+    assert derive(seen).state is AgentState.FAILED
+    verdict = judge(seen, now=NOW + 21, config=CONFIG)
+    assert (verdict.action, verdict.cause, verdict.unexpected) == (Action.REMOVE, Cause.STUCK_ALIVE, True)
+    assert "usage limit reached" in verdict.why
+
+
+@pytest.mark.parametrize(
+    "later",
+    [{"progress_at": NOW + 20}, {"busy_at": NOW + 20}, {"question": "Which?"}, {"stop_at": NOW + 5}],
+)
+def test_words_of_failure_count_only_while_nothing_follows_them(later: dict[str, Any]) -> None:
+    seen = record(work=work(), connected_at=NOW + 1, failure=FAILURE, **later)
+    assert derive(seen).state is not AgentState.FAILED
+    assert judge(seen, now=NOW + 21, config=CONFIG).action is not Action.REMOVE
+
+
+@pytest.mark.parametrize("mute", [{}, {"dormant_at": NOW}, {"stop_at": NOW + 90}, {"question": "Which?"}])
+def test_a_hung_actor_is_replaced_before_its_lease_ends(mute: dict[str, Any]) -> None:
+    seen = record(work=work(), connected_at=NOW + 80, unanswered_at=NOW + 80, **mute)
+    assert judge(seen, now=NOW + 90, config=CONFIG).action is not Action.READOPT
+    verdict = judge(seen, now=NOW + 90.1, config=CONFIG)
+    assert (verdict.action, verdict.cause) == (Action.READOPT, None)
+
+
+def test_a_death_says_more_than_a_hung_actor() -> None:
+    seen = record(started_at=NOW, unanswered_at=NOW, exit=EXIT)
+    assert judge(seen, now=NOW + 100, config=CONFIG).cause is Cause.RECONCILED

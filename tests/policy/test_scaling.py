@@ -326,3 +326,12 @@ def test_a_thousand_agents_are_planned_in_no_time() -> None:
 
 def _crowd(n: int) -> Member:
     return member(f"m{n}", side=YANG if n % 2 else Side.YIN, role=Role.REVIEWER if n % 3 else Role.ACTION)
+
+
+def test_a_program_on_trial_gets_one_agent_and_its_stand_in_the_others() -> None:
+    trial = CLAUDE.model_copy(update={"trial": True})
+    decided = planned(wants(Role.PLANNER, 3), nodes=[node(trial, CURSOR)])
+    assert [backend for _, backend in placed(decided)] == ["claude", "cursor", "cursor"]
+    alone = planned(wants(Role.PLANNER, 3), nodes=[node(trial)])
+    assert [backend for _, backend in placed(alone)] == ["claude"]
+    assert any("degraded" in why for why in alone.refusals)
