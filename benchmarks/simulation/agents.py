@@ -10,7 +10,7 @@ from benchmarks.simulation.host import Host
 from benchmarks.simulation.program import Running
 from benchmarks.simulation.supervisor import Supervisor
 from loreli_ray.errors import SessionError, ToolRefused, Unavailable
-from loreli_ray.model import Assignment, Authorship, Outcome, Record, Role
+from loreli_ray.model import Assignment, Authorship, Failure, FailureKind, Outcome, Record, Role, Sign
 from loreli_ray.policy import permission
 
 
@@ -41,26 +41,46 @@ class Agents:
             if program.dead or self._dice.perhaps(3):
                 continue
             self._befall(program)
-            if not program.dead and not program.mute and not program.paused:
-                with suppress(ToolRefused, SessionError, Unavailable):
-                    self._act(program)
+            with suppress(ToolRefused, SessionError, Unavailable):
+                self._live(program)
 
     def _befall(self, program: Running) -> None:
-        dice, name = self._dice, program.spec.name
+        """What goes wrong with a program, or with its actor."""
+        dice, name, now = self._dice, program.spec.name, self._host.now
         ended = self._cluster.spent(program.spec.backend) and dice.perhaps(10)
-        if ended or dice.strikes(Fault.DEATH, one_in=40):
+        if ended and dice.perhaps():
+            self._note(name, failure=Failure(kind=FailureKind.QUOTA, at=now + 1, text="your quota is used up"))
+        elif ended or dice.strikes(Fault.DEATH, one_in=40):
             self._supervisor.died(program)
-        if dice.strikes(Fault.LOST, one_in=60) and name in self._roster.records:
-            self._roster.note(name, lost_at=self._host.now)
+        if dice.strikes(Fault.LOST, one_in=60):
+            self._note(name, lost_at=now)
+        if dice.strikes(Fault.DEAF, one_in=60):
+            self._note(name, unanswered_at=now)
+        program.looping = program.looping or dice.strikes(Fault.LOOP, one_in=60)
         program.mute = program.mute or dice.strikes(Fault.HANG, one_in=60)
         program.paused = program.paused or dice.strikes(Fault.PAUSE, one_in=60)
 
-    def _act(self, program: Running) -> None:
-        name, now = program.spec.name, self._host.now
-        record = self._roster.get(name)
+    def _note(self, name: str, **facts: object) -> None:
+        if name in self._roster.records:
+            self._roster.note(name, **facts)
+
+    def _live(self, program: Running) -> None:
+        record = self._roster.get(program.spec.name)
+        failure = record.facts.failure
+        if program.dead or program.mute or program.paused or failure is not None:
+            return
+        if program.looping:
+            self._roster.note(record.name, busy_at=self._host.now)
+        else:
+            self._act(program, record)
+
+    def _act(self, program: Running, record: Record) -> None:
+        name, now = record.name, self._host.now
         if record.facts.question is not None:
             return
-        facts = record.facts.model_copy(update={"connected_at": record.facts.connected_at or now, "progress_at": now})
+        connected = record.facts.connected_at or now
+        seen = {"connected_at": connected, "tool_at": now, "progress_at": now, "progress_by": Sign.TOOL_CALL}
+        facts = record.facts.model_copy(update=seen)
         record = self._roster.store(record.model_copy(update={"facts": facts, "tier": 0}))
         work = record.assignment
         if facts.stop_at is not None:

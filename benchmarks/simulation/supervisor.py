@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from benchmarks.simulation.breakers import Breakers
 from benchmarks.simulation.costs import Meter
 from benchmarks.simulation.faults import Dice, Fault
 from benchmarks.simulation.host import Host
@@ -23,17 +24,16 @@ from loreli_ray.model import (
     Facts,
     Feedback,
     Fleet,
-    NodeView,
     Placement,
-    Program,
     Record,
     Role,
     Step,
     Verdict,
 )
-from loreli_ray.policy import Breaker, BreakerState, judge, removal
+from loreli_ray.policy import judge, removal
 
 _LONGEST_REMOVAL = 100  # rounds
+_BACKEND_FAILED = (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED, Cause.STUCK_ALIVE)
 
 
 @dataclass
@@ -59,7 +59,8 @@ class Supervisor:
         self._meter = meter
         self._identities = Identities(Sides(config.sides))
         self._leaving: dict[str, _Leaving] = {}
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self.breakers = Breakers(self.roster, config=config)
+        self.deaths: dict[int, tuple[float, ...]] = {}
 
     def fleet(self) -> Fleet:
         with self._meter("fleet"):
@@ -110,14 +111,31 @@ class Supervisor:
         for record, verdict in zip(records, verdicts, strict=True):
             if record.leaving is not None:
                 self._leave(record)
-            elif verdict.action in (Action.NUDGE, Action.WARN):
-                self._escalate(record, verdict)
-            elif verdict.action is Action.REMOVE:
-                self._remove(record, verdict)
+                continue
+            self._act(record, verdict)
+            self.happened["breaker closed"] += self.breakers.proved(record, now=now)
 
     def stop(self, name: str, cause: Cause) -> None:
         if (record := self.roster.records.get(name)) is not None and record.facts.stop_at is None:
             self.roster.note(name, stop_at=self._host.now, stop_cause=cause, stop_reason="told to")
+
+    def hold(self, issue: int, why: str) -> None:
+        """Puts an issue into a human's hands: its deaths are counted anew."""
+        self._host.hold(issue, why)
+        self.deaths.pop(issue, None)
+        self.happened["given to a human"] += 1
+
+    def _act(self, record: Record, verdict: Verdict) -> None:
+        match verdict.action:
+            case Action.REMOVE:
+                self._remove(record, verdict)
+            case Action.NUDGE | Action.WARN:
+                self._escalate(record, verdict)
+            case Action.READOPT:
+                self.happened["actor replaced"] += 1
+                self.roster.note(record.name, unanswered_at=None)
+            case Action.HEALTHY:
+                pass
 
     def _escalate(self, record: Record, verdict: Verdict) -> None:
         tier = 1 if verdict.action is Action.NUDGE else 2
@@ -129,12 +147,13 @@ class Supervisor:
 
     def _remove(self, record: Record, verdict: Verdict) -> None:
         assert verdict.cause is not None
+        now = self._host.now
         self.happened[verdict.cause.value] += 1
-        if verdict.unexpected and verdict.cause in (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED):
-            key = (record.spec.node, record.spec.backend)
-            before = self._breakers.get(key, Breaker())
-            after = self._breakers[key] = before.failed(self._host.now)
-            self.happened["breaker opened"] += after.openings > before.openings
+        if verdict.unexpected and verdict.cause in _BACKEND_FAILED:
+            self.happened["breaker opened"] += self.breakers.failed(record, now=now)
+        if verdict.unexpected and record.assignment is not None:
+            issue = record.assignment.issue
+            self.deaths[issue] = (*self.deaths.get(issue, ()), now)
         self._leaving[record.name] = _Leaving(verdict)
         self.roster.store(record.model_copy(update={"leaving": verdict}))
 
@@ -178,19 +197,6 @@ class Supervisor:
         must(name not in self.roster.records, f"{name} is removed and still has its slot on {record.spec.node}")
         must(name not in self.programs, f"{name} is removed and its program runs")
 
-    # ── breakers ──
-
-    def seen(self, node: NodeView, *, taken: int) -> NodeView:
-        """A node as the scaler sees it, when `taken` of its slots are."""
-        programs = tuple(
-            program.model_copy(update={"degraded": self._degraded(node.id, program)}) for program in node.programs
-        )
-        return node.model_copy(update={"slots": max(0, node.slots - taken), "programs": programs})
-
-    def _degraded(self, node: str, program: Program) -> bool:
-        breaker = self._breakers.get((node, program.backend))
-        return breaker is not None and breaker.state(self._host.now) is BreakerState.OPEN
-
     # ── what they work on ──
 
     def assign(self, name: str, work: Assignment) -> None:
@@ -223,8 +229,6 @@ class Supervisor:
         if work is not None and work.key == key:
             done = work.model_copy(update={"pull": pull, "head": head, "submitted": head})
             self.roster.assign(name, done, now=self._host.now)
-            closed = self._breakers.pop((record.spec.node, record.spec.backend), None)
-            self.happened["breaker closed"] += closed is not None and closed.opened_at is not None
 
     def answer(self) -> None:
         """A human answers all questions."""

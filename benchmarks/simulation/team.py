@@ -162,7 +162,7 @@ class Team:
             case Complete():
                 self.supervisor.complete(intent.agent, intent.assignment_key)
             case AskHuman():
-                host.hold(intent.issue, intent.why)
+                self.supervisor.hold(intent.issue, intent.why)
             case _:
                 assert_never(intent)
 
@@ -186,8 +186,7 @@ class Team:
         with self.meter("roles"):
             demands = [demand(tick) for demand in DEMANDS.values()]
         fleet = self.supervisor.fleet()
-        taken = Counter(member.spec.node for member in fleet.members)
-        nodes = [self.supervisor.seen(node, taken=taken[node.id]) for node in self.cluster.there()]
+        nodes = list(self.supervisor.breakers.seen(self.cluster.there(), now=self._host.now))
         with self.meter("scaling"):
             decided = plan(
                 demands,

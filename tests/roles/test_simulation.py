@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.simulation import Fault, World
-from loreli_ray.config import ClaimsConfig, Config, ReviewConfig, ScalingConfig, TimeoutsConfig
+from loreli_ray.config import ClaimsConfig, Config, ReviewConfig, ScalingConfig, SupervisionConfig, TimeoutsConfig
 from loreli_ray.config.vocabulary import RoleName
 from loreli_ray.model import NodeView, Program, Role
 
@@ -49,6 +49,7 @@ def ended(
     max_per_role: Mapping[RoleName, int] = NO_CAPS,
     sessions: int = 1,
     closes: bool = True,
+    max_restarts: int = 10_000,
 ) -> World:
     """A small world with little patience, after its end."""
     world = World(
@@ -61,7 +62,8 @@ def ended(
         config=Config(
             scaling=ScalingConfig(max_agents=max_agents, cooldown=10, max_per_role=dict(max_per_role)),
             claims=ClaimsConfig(ttl=60, grace=10),
-            timeouts=TimeoutsConfig(stall=40, start=30, shutdown=20, rapid_death=10),
+            timeouts=TimeoutsConfig(stall=40, start=30, shutdown=20, rapid_death=10, busy=60),
+            supervision=SupervisionConfig(max_restarts=max_restarts),
             review=ReviewConfig(max_rounds=3),
         ),
         nodes=tuple(
@@ -93,6 +95,7 @@ ANY_SHAPE: dict[str, Slots] = {
     shape=st.sampled_from(sorted(ANY_SHAPE)),
     sessions=st.integers(1, 2),
     closes=st.booleans(),
+    max_restarts=st.sampled_from((0, 3, 10_000)),
 )
 def test_everything_ends_whatever_goes_wrong(
     seed: int,
@@ -103,6 +106,7 @@ def test_everything_ends_whatever_goes_wrong(
     shape: str,
     sessions: int,
     closes: bool,
+    max_restarts: int,
 ) -> None:
     ended(
         seed=seed,
@@ -113,6 +117,7 @@ def test_everything_ends_whatever_goes_wrong(
         slots=ANY_SHAPE[shape],
         sessions=sessions,
         closes=closes or sessions > 1,  # elsewhere a merge that was interrupted is known to one session only
+        max_restarts=max_restarts,
     )
 
 
