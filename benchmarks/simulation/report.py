@@ -36,7 +36,7 @@ def report(world: World, *, seconds: float) -> dict[str, Any]:
         "held": len(world.host.held.keys() - world.host.landed.keys()),
         "most_agents": team.supervisor.roster.most,
         "starts": team.supervisor.starts,
-        "happened": {what: times for what, times in sorted(happened.items())},
+        "happened": dict(sorted(happened.items())),
         "ticks": len(team.meter.ticks),
         "hours": round(world.hours, 2),
         "seconds": round(seconds, 1),
@@ -59,7 +59,7 @@ def show(found: dict[str, Any], console: Console) -> None:
     table.add_column("a tick costs, in ms", no_wrap=True)
     for kind in ("wall", "CPU"):
         for figure in ("median", "p95", "max"):
-            table.add_column(f"{kind} {figure}", justify="right", no_wrap=True)
+            table.add_column(f"{kind}\n{figure}", justify="right", no_wrap=True)
     for part, costs in found["tick_ms"].items():
         cells = [f"{costs[kind][figure]:.1f}" for kind in ("wall", "cpu") for figure in ("median", "p95", "max")]
         table.add_row(_WHAT[part], *cells, style="bold" if part in ("decisions", "tick") else None)
