@@ -51,9 +51,7 @@ class NodeActor:
         self._desk = NodeDesk(settings, checkouts=self._checkouts)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
         self._watch = PaneWatch()
-        self._observer = Observer(
-            self._server, folder=self._folder / "agents", config=self._config, clock=self._clock
-        )
+        self._observer = Observer(self._server, folder=self._folder / "agents", config=self._config, clock=self._clock)
         self._agents: set[str] = set()
         self._owned: set[str] = set()
         self._seen: dict[str, int] = {}

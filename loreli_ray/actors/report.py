@@ -60,7 +60,9 @@ def status_report(
                 "free_slots": node.slots,
                 "backends": [program.backend for program in node.programs],
                 "breakers": [
-                    _breaker(backend, breaker, now=now) for (where, backend), breaker in breakers.items() if where == node.id
+                    _breaker(backend, breaker, now=now)
+                    for (where, backend), breaker in breakers.items()
+                    if where == node.id
                 ],
             }
             for node in nodes

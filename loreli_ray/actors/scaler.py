@@ -16,7 +16,19 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.actors.spawn import SLOT, create_agent, create_node, node_key
 from loreli_ray.errors import LoreliError
 from loreli_ray.identity import Sides
-from loreli_ray.model import AgentSpec, Breakers, Cause, Demand, Fleet, NodeView, Placement, Program, Role, ScalePlan, Team
+from loreli_ray.model import (
+    AgentSpec,
+    Breakers,
+    Cause,
+    Demand,
+    Fleet,
+    NodeView,
+    Placement,
+    Program,
+    Role,
+    ScalePlan,
+    Team,
+)
 from loreli_ray.observe import Metrics, logger
 from loreli_ray.policy import plan
 
@@ -91,8 +103,7 @@ class Scaler:
                         host=str(node["NodeManagerHostname"]),
                         slots=max(0, slots - taken),
                         programs=tuple(
-                            program.model_copy(update=breakers.on(identifier, program.backend))
-                            for program in programs
+                            program.model_copy(update=breakers.on(identifier, program.backend)) for program in programs
                         ),
                     )
                 )

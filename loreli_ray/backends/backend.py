@@ -7,7 +7,6 @@ from typing import Protocol
 
 from loreli_ray.model import AgentSpec, Program, Value
 
-
 EVENTS = "events.jsonl"
 """In an agent's folder: lines that its program, or a hook of it, writes down as it gets on. Each counts as progress."""
 

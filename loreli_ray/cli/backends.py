@@ -10,7 +10,9 @@ import typer
 from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client
 from loreli_ray.cli.show import breaker_text
 
-app = typer.Typer(help="The agent programs found on each node, and their circuit breakers.", invoke_without_command=True)
+app = typer.Typer(
+    help="The agent programs found on each node, and their circuit breakers.", invoke_without_command=True
+)
 
 
 @app.callback()

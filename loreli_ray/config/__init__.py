@@ -19,11 +19,12 @@ from loreli_ray.config.schema import (
     WatchConfig,
     WorkspaceConfig,
 )
-from loreli_ray.config.units import Bytes, Seconds
+from loreli_ray.config.units import Bytes, Seconds, seconds
 from loreli_ray.config.vocabulary import (
     PROVIDER_SIDES,
     ROLES,
     THEMES,
+    FailureName,
     RoleName,
     SideName,
     ThemeName,
@@ -40,6 +41,7 @@ __all__ = [
     "Bytes",
     "ClaimsConfig",
     "Config",
+    "FailureName",
     "HubConfig",
     "ReviewConfig",
     "RoleName",
@@ -58,4 +60,5 @@ __all__ = [
     "find",
     "load",
     "provider_side",
+    "seconds",
 ]

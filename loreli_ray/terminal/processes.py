@@ -51,7 +51,11 @@ def usages(roots: Collection[int]) -> dict[int, Usage]:
 
     /proc is read once for all of them. What ended children have used counts with the parent that waited for them.
     """
-    found = {int(entry.name): fields for entry in _PROC.iterdir() if entry.name.isdigit() and (fields := _stat(int(entry.name)))}
+    found = {
+        int(entry.name): fields
+        for entry in _PROC.iterdir()
+        if entry.name.isdigit() and (fields := _stat(int(entry.name)))
+    }
     children: dict[int, list[int]] = {}
     for pid, fields in found.items():
         children.setdefault(int(fields[_PARENT]), []).append(pid)
