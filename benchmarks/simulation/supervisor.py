@@ -194,7 +194,7 @@ class Supervisor:
         name, work = record.name, record.assignment
         claim = self._host.claims.get(work.issue) if work is not None and work.role is Role.ACTION else None
         kept = claim is not None and claim.held(self._host.now) and (claim.session, claim.agent) == (self.session, name)
-        must(not kept, f"{name} is removed and still holds {claim}")
+        must(not kept, f"{name} is removed and still holds its claim")
         must(record.spec.identity not in self._identities.in_use, f"{name} is removed and its identity in use")
         must(name not in self.roster.records, f"{name} is removed and still has its slot on {record.spec.node}")
         must(name not in self.programs, f"{name} is removed and its program runs")

@@ -71,7 +71,8 @@ class World:
             del self.teams[1:]
             calm = 0
             while not self.over:
-                must(calm < _LONGEST_CALM, f"nothing goes wrong any more, but it does not end\n{self.story()}")
+                if calm >= _LONGEST_CALM:
+                    raise Broken(f"nothing goes wrong any more, but it does not end\n{self.story()}")
                 calm += 1
                 self._step()
                 yield
