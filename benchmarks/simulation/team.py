@@ -128,6 +128,8 @@ class Team:
                 pass
             if self._dice.perhaps(8):
                 self.agents.act(_AT_ONCE)
+            if self._dice.perhaps(40):
+                self.supervisor.sweep()
             self._maybe(Fault.CRASH)
 
     def _do(self, intent: Intent) -> None:
