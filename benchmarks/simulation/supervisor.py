@@ -13,7 +13,7 @@ from benchmarks.simulation.invariants import must
 from benchmarks.simulation.program import Running
 from benchmarks.simulation.roster import Roster
 from loreli_ray.config import Config
-from loreli_ray.errors import LoreliError, Unavailable
+from loreli_ray.errors import LoreliError, SessionError, Unavailable
 from loreli_ray.identity import Identities, Sides
 from loreli_ray.model import (
     Action,
@@ -62,6 +62,7 @@ class Supervisor:
         self._leaving: list[_Leaving] = []
         self.breakers = Breakers(self.roster, config=config)
         self.deaths: dict[int, tuple[float, ...]] = {}
+        self._holders: dict[tuple[int, int], int] = {}  # of each issue and generation, whose incarnation had it
 
     def fleet(self) -> Fleet:
         with self._meter("fleet"):
@@ -84,8 +85,6 @@ class Supervisor:
             node=placement.node,
         )
         now = self._host.now
-        held = [c for c in self._host.claims.values() if (c.session, c.agent) == (self.session, spec.name)]
-        must(not any(c.held(now) for c in held), f"a new agent has the name of a claim's holder: {spec.name}")
         record = Record(spec=spec, facts=Facts(registered_at=now, started_at=now))
         self.breakers.check(record, now=now)
         self.roster.add(record)
@@ -210,10 +209,16 @@ class Supervisor:
 
     def assign(self, name: str, work: Assignment) -> None:
         record = self.roster.get(name)
+        if record.leaving is not None:
+            raise SessionError("is on its way out", subject=name)
         if record.assignment is not None:
             has = record.assignment.key
             must(has == work.key, f"{name} has {has} and was given {work.key}")
             return
+        if work.role is Role.ACTION:
+            holder = self._holders.setdefault((work.issue, work.generation), record.spec.incarnation)
+            same = holder == record.spec.incarnation
+            must(same, f"two agents hold generation {work.generation} of issue #{work.issue}, one now as {name}")
         self.refused()  # its workspace can't be staged
         self.roster.assign(name, work, now=self._host.now)
 
