@@ -201,16 +201,16 @@ class _Draft:
         its stand-in.
         """
         needs = {side: self._needs(giving_way, side) for side in Side} if giving_way else {}
-        best: dict[str, tuple[Program, NodeView]] = {}
+        best: dict[str, tuple[tuple[bool, int, int], Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
                 need = needs.get(self.sides[program.provider], ())
                 if not program.degraded and not self._leaves_room(need, node):
                     continue
-                known = best.get(program.backend)
-                if known is None or self._rank(program, node) < self._rank(*known):
-                    best[program.backend] = (program, node)  # keeps its place in the order
-        return dict(best.values())
+                known, rank = best.get(program.backend), self._rank(program, node)
+                if known is None or rank < known[0]:
+                    best[program.backend] = (rank, program, node)  # keeps its place in the order
+        return {program: node for _, program, node in best.values()}
 
     def _rank(self, program: Program, node: NodeView) -> tuple[bool, int, int]:
         """The better node for a program is where it works, then where fewer sides can review, then the emptiest.
