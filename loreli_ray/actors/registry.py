@@ -7,6 +7,7 @@ second (the screen) stays in memory; everything else is in the ledger before the
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -157,9 +158,11 @@ class Registry:
         """What the breakers mean for placements."""
         now = self._clock.now()
         closed, trial = set[tuple[str, str]](), set[tuple[str, str]]()
+        begun: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for record in self._records.values():
+            begun[_key(record)].append(record.facts.registered_at)
         for key, breaker in self._breakers.items():
-            begun = [record.facts.registered_at for record in self._records.values() if _key(record) == key]
-            if not breaker.lets_through(now, registered=begun):
+            if not breaker.lets_through(now, registered=begun.get(key, ())):
                 closed.add(key)
             elif breaker.state(now) is BreakerState.HALF_OPEN:
                 trial.add(key)
@@ -170,14 +173,15 @@ class Registry:
     def _acquire(self, provider: str, *, theme: str, opponents: list[str], taken: frozenset[str]) -> Identity:
         """A name that nobody had yet in this session, so that logs and people never take one for another.
 
-        When the theme has no more of them, those of agents that have gone come round again.
+        When the theme has no more of them, those of agents that have gone come round again: gone from the record, too,
+        or the last act of one agent's removal would be another's end.
         """
         acquire = partial(self._identities.acquire, provider, theme=theme, prefer_opponents_of=opponents)
         identity = acquire(taken=taken | self._ledger.names())
         if not _NUMBERED.search(identity.name):
             return identity
         self._identities.release(identity)
-        return acquire(taken=taken)
+        return acquire(taken=taken | self._records.keys())
 
     def _pick(self, names: Sequence[str]) -> str:
         """One theme of several: always the same for a session."""

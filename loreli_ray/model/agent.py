@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import Field
 
 from loreli_ray.identity import Identity, Side
@@ -183,20 +185,28 @@ class Fleet(Value):
 
     members: tuple[Member, ...] = ()
 
-    @property
+    @cached_property
     def live(self) -> tuple[Member, ...]:
         return tuple(member for member in self.members if member.live)
 
     def of(self, role: Role) -> tuple[Member, ...]:
         """The live agents of a role that still take work, or are about to."""
-        stopping = AgentState.STOPPING
-        return tuple(m for m in self.members if m.spec.role is role and m.live and m.status.state is not stopping)
+        return self._of.get(role, ())
 
     def idle(self, role: Role) -> tuple[Member, ...]:
         return tuple(member for member in self.of(role) if member.idle)
 
     def get(self, name: str) -> Member | None:
-        return next((member for member in self.members if member.name == name), None)
+        return self._named.get(name)
+
+    @cached_property
+    def _of(self) -> dict[Role, tuple[Member, ...]]:
+        working = [member for member in self.live if member.status.state is not AgentState.STOPPING]
+        return {role: tuple(member for member in working if member.spec.role is role) for role in Role}
+
+    @cached_property
+    def _named(self) -> dict[str, Member]:
+        return {member.name: member for member in reversed(self.members)}  # the first one of a name counts
 
 
 class Team(Value):

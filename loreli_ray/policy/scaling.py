@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
-from math import inf
+from sys import maxsize
 
 from loreli_ray.config import ScalingConfig
 from loreli_ray.identity import Side, Sides
@@ -71,13 +71,21 @@ class _Scene:
 
 
 def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
-    """An idle agent that nothing needs and without which more could be started; none while another is leaving."""
-    if not draft.crowded or any(member.status.state is AgentState.STOPPING for member in scene.fleet.members):
+    """An idle agent that nothing needs and without which more could be started; none while another is leaving.
+
+    Of those who are in the way of the same things one is tried.
+    """
+    full = len(draft.placements) >= scene.scaling.max_per_tick
+    if full or any(member.status.state is AgentState.STOPPING for member in scene.fleet.members):
         return ()
-    tried: set[tuple[Role, Side, str]] = set()
+    nodes = {node.id: (node.programs, node.slots) for node in scene.nodes}
+    tried: set[tuple[object, ...]] = set()
     for name in chain.from_iterable(demand.surplus for demand in scene.demands):
         member = scene.fleet.get(name)
-        if member is None or (kind := (member.spec.role, member.spec.side, member.spec.node)) in tried:
+        if member is None or not (draft.crowded or member.spec.role in draft.capped):
+            continue
+        kind = (member.spec.role, member.spec.side, nodes.get(member.spec.node))
+        if kind in tried:
             continue
         tried.add(kind)
         if len(_Draft.of(scene.without(member)).placements) > len(draft.placements):
@@ -90,19 +98,41 @@ class _Draft:
     """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full.
 
     `held` when an author waits for room: it needs two places, its own and its reviewer's, and would never see them both
-    if those who come after it took each one that falls free.
+    if those who come after it took each one that falls free. `capped` are the roles that had to wait for their caps.
+
+    `live` are the agents of each role, `peers` those that take work, by side; `reviewing` are the sides that each node
+    could have reviewers of.
     """
 
     scene: _Scene
     nodes: list[NodeView]
+    sides: dict[str, Side]
+    single: bool
+    reviewing: dict[str, frozenset[Side]]
+    live: Counter[Role]
+    peers: dict[Role, Counter[Side]]
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
     crowded: bool = False
     held: bool = False
+    capped: set[Role] = field(default_factory=set[Role])
 
     @classmethod
     def of(cls, scene: _Scene) -> _Draft:
-        draft = cls(scene, list(scene.nodes))
+        programs = [program for node in scene.nodes for program in node.programs]
+        sides = {provider: scene.sides.of(provider) for provider in {program.provider for program in programs}}
+        draft = cls(
+            scene=scene,
+            nodes=list(scene.nodes),
+            sides=sides,
+            single=single_sided(programs, scene.sides),
+            reviewing={
+                node.id: frozenset(sides[p.provider] for p in node.programs if Role.REVIEWER in p.roles)
+                for node in scene.nodes
+            },
+            live=Counter(member.spec.role for member in scene.fleet.live),
+            peers={role: Counter(member.spec.side for member in scene.fleet.of(role)) for role in Role},
+        )
         for demand in sorted(scene.demands, key=lambda demand: PRIORITY.index(demand.role)):
             if demand.deficit > 0:
                 draft._serve(demand)
@@ -124,8 +154,9 @@ class _Draft:
         if len(self.placements) >= scaling.max_per_tick:
             return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
         if self._headroom(role) <= 0:
-            return self._refuse(role, f"at its cap of {scaling.max_per_role.get(role.value)}", crowded=True)
-        if self._live() >= scaling.max_agents:
+            self.capped.add(role)
+            return self._refuse(role, f"at its cap of {scaling.max_per_role.get(role.value)}")
+        if self.live.total() >= scaling.max_agents:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
@@ -136,12 +167,17 @@ class _Draft:
             self.held |= gives_way
             what = "and the last places are kept for reviewers" if gives_way else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
-        node, side = free[program], self.scene.sides.of(program.provider)
-        self.nodes[self.nodes.index(node)] = _taken(node, program)
+        self._add(role, program, free[program])
+        return True
+
+    def _add(self, role: Role, program: Program, node: NodeView) -> None:
+        side = self.sides[program.provider]
+        self.nodes = [_taken(other, program) if other is node else other for other in self.nodes]
+        self.live[role] += 1
+        self.peers[role][side] += 1
         self.placements.append(
             Placement(role=role, provider=program.provider, backend=program.backend, node=node.id, side=side)
         )
-        return True
 
     def _refuse(self, role: Role, why: str, *, crowded: bool = False) -> bool:
         self.refusals.append(f"{role}: {why}")
@@ -154,8 +190,8 @@ class _Draft:
             programs=tuple(programs),
             sides=self.scene.sides,
             against=against,
-            peers=self._peers(role),
-            single=self._single,
+            peers=self.peers[role],
+            single=self.single,
         )
 
     def _hosts(self, nodes: Sequence[NodeView], giving_way: Role | None = None) -> dict[Program, NodeView]:
@@ -164,69 +200,60 @@ class _Draft:
         For a role `giving_way` to reviewers, only where that leaves room for them; a degraded program stays, to name
         its stand-in.
         """
-        best: dict[str, tuple[Program, NodeView]] = {}
+        needs = {side: self._needs(giving_way, side) for side in Side} if giving_way else {}
+        best: dict[str, tuple[tuple[bool, int, int], Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
-                if giving_way and not program.degraded and not self._leaves_room(giving_way, program, node):
+                need = needs.get(self.sides[program.provider], ())
+                if not program.degraded and not self._leaves_room(need, node):
                     continue
-                known = best.get(program.backend)
-                if known is None or self._rank(program, node) < self._rank(*known):
-                    best[program.backend] = (program, node)  # keeps its place in the order
-        return dict(best.values())
+                known, rank = best.get(program.backend), self._rank(program, node)
+                if known is None or rank < known[0]:
+                    best[program.backend] = (rank, program, node)  # keeps its place in the order
+        return {program: node for _, program, node in best.values()}
 
     def _rank(self, program: Program, node: NodeView) -> tuple[bool, int, int]:
         """The better node for a program is where it works, then where fewer sides can review, then the emptiest.
 
         The second, so that a reviewer who could be elsewhere takes no place that another needs.
         """
-        reviewing = {self.scene.sides.of(p.provider) for p in node.programs if Role.REVIEWER in p.roles}
-        return program.degraded, len(reviewing), -node.slots
+        return program.degraded, len(self.reviewing[node.id]), -node.slots
 
-    def _leaves_room(self, role: Role, program: Program, node: NodeView) -> bool:
-        """Whether the reviewers who will be needed still fit, if this becomes an agent of `role` on this node."""
-        missing = self._missing_reviewers(role, self.scene.sides.of(program.provider))
+    def _needs(self, role: Role, side: Side) -> Sequence[tuple[frozenset[Side], int]] | None:
+        """How many slots are to spare for the reviewers who will be needed when an agent of `role` and `side` joins: of
+        any side among theirs, and of each; None when the team's cap has no room for them."""
+        missing = self._missing_reviewers(role, side)
         count = min(len(missing), self._headroom(Role.REVIEWER))
-        if self._live() + 1 + count > self.scene.scaling.max_agents:
-            return False
-        groups = [missing, *({side} for side in missing)]
-        return all(self._slots(group, taken_on=node) >= min(len(group), count) for group in groups)
+        if self.live.total() + 1 + count > self.scene.scaling.max_agents:
+            return None
+        groups = [missing, *(frozenset({one}) for one in missing)]
+        return [(group, self._slots(group) - min(len(group), count)) for group in groups]
 
-    def _missing_reviewers(self, role: Role, side: Side) -> set[Side]:
+    def _leaves_room(self, needs: Sequence[tuple[frozenset[Side], int]] | None, node: NodeView) -> bool:
+        """Whether the reviewers who will be needed still fit when one slot of this node is taken."""
+        if needs is None:
+            return False
+        return all(spare >= (not self.reviewing[node.id].isdisjoint(group)) for group, spare in needs)
+
+    def _missing_reviewers(self, role: Role, side: Side) -> frozenset[Side]:
         """The sides without a reviewer that will need one, if an agent of `role` and `side` joins."""
-        reviewers, authors = set(self._peers(Role.REVIEWER)), set(self._peers(Role.ACTION))
+        reviewers, authors = self.peers[Role.REVIEWER].keys(), set(self.peers[Role.ACTION])
         if role is Role.ACTION:
             authors.add(side)
-        if self._single:
-            return {side} if authors and not reviewers else set()
-        return {author.opposite for author in authors} - reviewers
+        if self.single:
+            return frozenset({side}) if authors and not reviewers else frozenset()
+        return frozenset(author.opposite for author in authors) - reviewers
 
-    def _slots(self, sides: Collection[Side], *, taken_on: NodeView) -> int:
-        """Free slots for reviewers of any of these sides, one slot of a node being taken."""
-
-        def fits(program: Program) -> bool:
-            return Role.REVIEWER in program.roles and self.scene.sides.of(program.provider) in sides
-
-        return sum(node.slots - (node is taken_on) for node in self.nodes if any(map(fits, node.programs)))
-
-    @property
-    def _single(self) -> bool:
-        return single_sided([program for node in self.nodes for program in node.programs], self.scene.sides)
+    def _slots(self, sides: Collection[Side]) -> int:
+        """Free slots for reviewers of any of these sides."""
+        return sum(node.slots for node in self.nodes if not self.reviewing[node.id].isdisjoint(sides))
 
     def _first_author(self) -> str | None:
         return next((member.spec.provider for member in self.scene.fleet.of(Role.ACTION)), None)
 
-    def _peers(self, role: Role) -> Counter[Side]:
-        live = Counter(member.spec.side for member in self.scene.fleet.of(role))
-        return live + Counter(placement.side for placement in self.placements if placement.role is role)
-
-    def _live(self) -> int:
-        return len(self.scene.fleet.live) + len(self.placements)
-
-    def _headroom(self, role: Role) -> float:
+    def _headroom(self, role: Role) -> int:
         """How many more agents of a role its cap allows."""
-        live = sum(member.spec.role is role for member in self.scene.fleet.live)
-        taken = live + sum(placement.role is role for placement in self.placements)
-        return max(0, self.scene.scaling.max_per_role.get(role.value, inf) - taken)
+        return max(0, self.scene.scaling.max_per_role.get(role.value, maxsize) - self.live[role])
 
 
 def _taken(node: NodeView, program: Program) -> NodeView:

@@ -212,9 +212,9 @@ def asked_to_stop(case: ShutdownCase, *, at: float) -> Record:
 
 @pytest.mark.parametrize(
     ("facts", "since"),
-    [({}, NOW), ({"stop_at": NOW + 5}, NOW + 5), ({"stop_at": NOW + 5, "dormant_at": NOW + 6}, NOW + 5)],
+    [({}, NOW), ({"stop_at": NOW + 5}, NOW + 5)],
 )
-def test_who_is_on_its_way_out_stops_whatever_it_said(facts: dict[str, Any], since: float) -> None:
+def test_who_is_on_its_way_out_is_stopping(facts: dict[str, Any], since: float) -> None:
     leaving = Verdict(action=Action.REMOVE, cause=Cause.KILLED, why="it was asked for")
     seen = record(work=work(), connected_at=NOW + 1, **facts).model_copy(update={"leaving": leaving})
     assert derive(seen) == Status(
