@@ -22,7 +22,7 @@ from loreli_ray.errors import SessionError
 from loreli_ray.git import git
 from loreli_ray.terminal import MARKER, PaneInfo, TerminalServer, descendants, marked
 
-_DEADLINE = 180.0
+_DEADLINE = 120.0
 
 
 @pytest.fixture(scope="session")

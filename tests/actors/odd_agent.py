@@ -16,6 +16,10 @@ from loreli_ray.demo.agent import connected
 async def main(how: str) -> None:
     """Asks for work, and once there is some: misbehaves."""
     async with connected() as client:
+        if how == "limit":  # its own words that it can't go on, before its model has done a thing
+            print("rate limit exceeded, says the file that it reads")
+            print("* usage limit reached, come back at 3 pm", flush=True)
+            await asyncio.sleep(3600)
         while True:
             result = await client.call_tool("assignment", {})
             text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
@@ -34,9 +38,6 @@ async def main(how: str) -> None:
                 while True:
                     write_event()
                     await asyncio.sleep(0.5)
-            case "limit":  # its own words that it can't go on
-                print("rate limit exceeded, says the file that it reads")
-                print("* usage limit reached, come back at 3 pm", flush=True)
             case "cursed" if "cursed" not in text:
                 await client.call_tool("finish", {"summary": "Not for me."})
             case _:

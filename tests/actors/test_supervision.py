@@ -28,22 +28,17 @@ def severities(working: Any, agent: str) -> list[str]:
 
 
 def test_motion_is_no_progress_and_silence_is_no_stall(team: Make) -> None:
-    issues = tuple((f"Task {number}", "Do it.") for number in range(3))
-    backends = {
-        "spinner": odd("spin", "yin", roles=["action"]),
-        "compiler": odd("compile", "yang", roles=["action"]),
-        "yin": odd("hooks", "yin", roles=["action"]),
-        "yang": odd("hooks", "yang", roles=["reviewer"]),
-    }
-    working = team(issues=issues, agents=6, timeouts=SHORT, backends=backends, scaling={"max_per_role": {"action": 2}})
+    issues = (("Task", "Do it."), ("Other task", "Do it."))
+    backends = {"yin": odd("spin", "yin"), "yang": odd("compile", "yang")}
+    working = team(issues=issues, agents=4, timeouts=SHORT, backends=backends)
     spinner = working.until(
-        lambda s: next((a["name"] for a in s["agents"] if a["backend"] == "spinner" and a["issue"]), None), "one spins"
+        lambda s: next((a["name"] for a in s["agents"] if a["backend"] == "yin" and a["issue"]), None), "one spins"
     )
     working.until(lambda _: working.events("removed", spinner), "who only spins is removed")
     assert severities(working, spinner) == ["nudge", "warning", "critical"]
     (removed,) = working.events("removed", spinner)
     assert (removed["data"]["reason"], removed["data"]["unexpected"]) == ("stalled", True)
-    (compiler,) = [a for a in working.status()["agents"] if a["backend"] == "compiler"]
+    (compiler,) = [a for a in working.status()["agents"] if a["backend"] == "yang"]
     assert compiler["state"] == "working"
     assert compiler["age"] > SHORT["stall"], "it has not said a word for longer than that"
     assert severities(working, compiler["name"]) == []
@@ -63,10 +58,7 @@ def test_what_a_hook_writes_down_is_progress(team: Make) -> None:
 def test_a_backend_that_says_it_cannot_go_on_is_left_for_another(team: Make) -> None:
     failures = {"quota": r"\* usage limit reached.*"}
     issues = (("Task", "Do it."),)
-    backends = {
-        "yin": odd("limit", "yin", roles=["action"], failures=failures),
-        "yang": odd("hooks", "yang"),
-    }
+    backends = {"yin": odd("limit", "yin", failures=failures), "yang": odd("hooks", "yang")}
     working = team(issues=issues, agents=4, timeouts=SHORT, backends=backends, scaling={"max_per_role": {"action": 1}})
 
     def breaker(status: dict[str, Any]) -> dict[str, Any] | None:
