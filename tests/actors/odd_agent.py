@@ -8,6 +8,7 @@ import sys
 from itertools import cycle
 from pathlib import Path
 
+from mcp import Client
 from mcp.types import TextContent
 
 from loreli_ray.demo.agent import connected
@@ -20,12 +21,10 @@ async def main(how: str) -> None:
             print("rate limit exceeded, says the file that it reads")
             print("* usage limit reached, come back at 3 pm", flush=True)
             await asyncio.sleep(3600)
-        while True:
-            result = await client.call_tool("assignment", {})
-            text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-            if not text.startswith(("Nothing", "You are asked")):
-                break
-            await asyncio.sleep(0.2)
+        text = await work(client)
+        while how == "cursed" and "cursed" not in text:
+            await client.call_tool("finish", {"summary": "Not for me."})
+            text = await work(client)
         print("reading", flush=True)
         match how:
             case "spin":  # looks busy, does nothing
@@ -38,11 +37,19 @@ async def main(how: str) -> None:
                 while True:
                     write_event()
                     await asyncio.sleep(0.5)
-            case "cursed" if "cursed" not in text:
-                await client.call_tool("finish", {"summary": "Not for me."})
             case _:
                 sys.exit(3)
         await asyncio.sleep(3600)
+
+
+async def work(client: Client) -> str:
+    """The next assignment, once there is one."""
+    while True:
+        result = await client.call_tool("assignment", {})
+        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+        if not text.startswith(("Nothing", "You are asked")):
+            return text
+        await asyncio.sleep(0.2)
 
 
 def write_event() -> None:
