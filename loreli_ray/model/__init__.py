@@ -16,6 +16,7 @@ from loreli_ray.model.agent import (
 )
 from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, Landed
+from loreli_ray.model.host import Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -43,11 +44,13 @@ __all__ = [
     "AskHuman",
     "Assignment",
     "Authorship",
+    "Budget",
     "Cause",
     "Claim",
     "ClaimIssue",
     "ClosePull",
     "Complete",
+    "Credentials",
     "Demand",
     "Dispatch",
     "Event",
@@ -72,6 +75,7 @@ __all__ = [
     "Pull",
     "Record",
     "ReleaseClaim",
+    "Remote",
     "RenewClaim",
     "Review",
     "Role",
