@@ -21,7 +21,6 @@ from loreli_ray.backends import LaunchContext, backend
 from loreli_ray.errors import BackendError, PaneGone
 from loreli_ray.model import AgentSpec, Value
 from loreli_ray.observe import Metrics, logger
-from loreli_ray.roles import prompts
 from loreli_ray.terminal import Pane, TerminalServer
 
 GRACE = 5.0
@@ -35,6 +34,7 @@ class Place(Value):
     workspace: Path
     token_file: Path
     mcp_url: str
+    introduction: str
 
 
 class Agent:
@@ -103,7 +103,6 @@ class Agent:
                     **place.model_dump(),
                     "spec": self._spec,
                     "model": self._config.model,
-                    "introduction": prompts.introduction(self._spec),
                     "first": _FIRST,
                 }
             )

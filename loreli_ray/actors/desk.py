@@ -11,7 +11,7 @@ from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import ToolRefused
 from loreli_ray.mcp import LineComment, ReviewVerdict
-from loreli_ray.model import Assignment, Authorship, Claim, Outcome, Pull, Record, Role
+from loreli_ray.model import AgentSpec, Assignment, Authorship, Claim, Outcome, Pull, Record, Role
 from loreli_ray.policy import permission
 from loreli_ray.roles import prompts
 
@@ -36,6 +36,10 @@ class NodeDesk:
     async def contact(self, agent: str) -> None:
         """The agent's program reached the gateway."""
         await self._supervisor.call("heard", agent)
+
+    def introduction(self, spec: AgentSpec) -> str:
+        """The instructions of a new agent."""
+        return prompts.introduction(spec)
 
     async def assignment(self, agent: str) -> str:
         record = await self._heard(agent)

@@ -15,13 +15,11 @@ from pathlib import Path
 from loreli_ray.actors.agent import GRACE, Place
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.checkouts import Checkouts
-from loreli_ray.actors.desk import NodeDesk
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import discover
 from loreli_ray.errors import LoreliError, PaneGone
 from loreli_ray.files import write_private
-from loreli_ray.mcp import Gateway
 from loreli_ray.model import AgentSpec, Assignment, Exit, Observation, Program
 from loreli_ray.observe import Metrics, logger
 from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer, read_exit
@@ -47,6 +45,10 @@ class NodeActor:
         self._supervisor = Peer(settings.id, "supervisor", deadline=self._config.timeouts.call)
         hub = Peer(settings.id, "hub", deadline=self._config.timeouts.start)
         self._checkouts = Checkouts(self._folder, hub=hub)
+        # Here, because Ray imports an actor's module wherever the actor is called: agents need no MCP server.
+        from loreli_ray.actors.desk import NodeDesk
+        from loreli_ray.mcp import Gateway
+
         self._desk = NodeDesk(settings, checkouts=self._checkouts)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
         self._watch = PaneWatch()
@@ -74,7 +76,13 @@ class NodeActor:
         (folder / "exit.json").unlink(missing_ok=True)
         self._gateway.admit(spec.name, token_file=folder / "token")
         workspace = await self._checkouts.prepare(spec)
-        return Place(folder=folder, workspace=workspace, token_file=folder / "token", mcp_url=self._gateway.url)
+        return Place(
+            folder=folder,
+            workspace=workspace,
+            token_file=folder / "token",
+            mcp_url=self._gateway.url,
+            introduction=self._desk.introduction(spec),
+        )
 
     async def look(self) -> None:
         """Look at the panes now."""

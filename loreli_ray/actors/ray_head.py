@@ -160,6 +160,6 @@ def _environment(token_file: Path) -> dict[str, str]:
         "RAY_worker_oom_score_adjustment": "0",
         "RAY_worker_maximum_startup_concurrency": "8",
         "RAY_enable_worker_prestart": "1",
-        "RAY_preload_python_modules": "loreli_ray.actors.preload",
+        "RAY_preload_python_modules": "loreli_ray.actors.agent",  # most workers become agents, and carry no more
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     }
