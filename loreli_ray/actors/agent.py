@@ -20,7 +20,7 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import LaunchContext, backend
 from loreli_ray.errors import BackendError, PaneGone
 from loreli_ray.model import AgentSpec, Value
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.terminal import Pane, TerminalServer
 
 GRACE = 5.0
@@ -46,7 +46,7 @@ class Agent:
         self._clock = settings.clock()
         self._node = Peer(settings.id, "node", spec.node[:12], deadline=settings.config.timeouts.start)
         self._log = logger("agents", folder=settings.logs, session=settings.id, agent=spec.name)
-        self._edge = Edge("agent", log=self._log, metrics=Metrics())
+        self._edge = Edge("agent", log=self._log)
         self._server = TerminalServer(
             settings.socket(spec.node), settings.config.tmux.session, history=settings.config.tmux.history
         )

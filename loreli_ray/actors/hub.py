@@ -12,7 +12,7 @@ from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.hub import Hub
 from loreli_ray.model import Budget, Credentials
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 
 
 class HubActor(Hub):
@@ -28,7 +28,7 @@ class HubActor(Hub):
             clock=settings.clock(),
         )
         log = logger("hub", folder=settings.logs, session=settings.id)
-        self._edge = Edge("hub", log=log, metrics=Metrics())
+        self._edge = Edge("hub", log=log)
         self._retry = settings.clock()
         self._opening = asyncio.get_running_loop().create_task(self._open_at_last())
 

@@ -21,7 +21,7 @@ from loreli_ray.backends import discover
 from loreli_ray.errors import LoreliError, PaneGone
 from loreli_ray.files import write_private
 from loreli_ray.model import AgentSpec, Assignment, Exit, Observation, Program
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer, read_exit
 
 _JANITOR_EVERY = 10
@@ -38,7 +38,7 @@ class NodeActor:
         self._folder = settings.node_folder(node)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._log = logger("nodes", folder=settings.logs, session=settings.id, node=node[:12])
-        self._edge = Edge("node", log=self._log, metrics=Metrics())
+        self._edge = Edge("node", log=self._log)
         self._server = TerminalServer(
             settings.socket(node), self._config.tmux.session, history=self._config.tmux.history
         )

@@ -41,7 +41,8 @@ from loreli_ray.model import (
     Record,
     Verdict,
 )
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
+from loreli_ray.observe.metrics import Metrics
 from loreli_ray.policy import derive, judge
 from loreli_ray.policy.providers import single_sided
 from loreli_ray.roles import prompts
