@@ -14,7 +14,6 @@ from pathlib import Path
 
 from loreli_ray.actors.agent import GRACE, Place
 from loreli_ray.actors.calls import Peer
-from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import discover
@@ -44,11 +43,12 @@ class NodeActor:
         )
         self._supervisor = Peer(settings.id, "supervisor", deadline=self._config.timeouts.call)
         hub = Peer(settings.id, "hub", deadline=self._config.timeouts.start)
-        self._checkouts = Checkouts(self._folder, hub=hub)
         # Here, because Ray imports an actor's module wherever the actor is called: agents need no MCP server.
+        from loreli_ray.actors.checkouts import Checkouts
         from loreli_ray.actors.desk import NodeDesk
         from loreli_ray.mcp import Gateway
 
+        self._checkouts = Checkouts(self._folder, hub=hub)
         self._desk = NodeDesk(settings, checkouts=self._checkouts)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
         self._watch = PaneWatch()
