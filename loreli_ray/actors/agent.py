@@ -16,6 +16,7 @@ from ray.actor import exit_actor
 
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.edge import Edge
+from loreli_ray.actors.observer import STATUS
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import LaunchContext, backend
 from loreli_ray.errors import BackendError, PaneGone
@@ -59,19 +60,21 @@ class Agent:
         )
 
     async def start(self) -> None:
-        """Starts the program in a pane of its own, or finds the pane that an earlier actor of this agent left.
+        """Starts the program in a pane of its own; one that an earlier try has started is taken.
 
         Raises `BackendError`, `TerminalError` or `WorkspaceError`; nothing of a failed start is left running.
         """
-        found = await asyncio.to_thread(self._server.find, self._spec.name)
-        if found is not None and found.incarnation == self._spec.incarnation:
-            self._pane, self._ready = found, True
-            self._log.info("re-adopted", pane=found.pane_id)
+        if await self._find_pane():
             return
         place = Place.model_validate(await self._node.call("prepare", self._spec))
         self._pane = await self._launch(place)
         self._log.info("launched", pane=self._pane.pane_id, pid=self._pane.pid)
         self._node.tell("look")
+
+    async def adopt(self) -> None:
+        """Takes over the pane that an earlier actor of this agent left. Raises `PaneGone` when there is none."""
+        if not await self._find_pane():
+            raise PaneGone("has no pane of this incarnation", subject=self._spec.name)
 
     async def send(self, text: str) -> None:
         """Types a message into the program. Raises `PaneGone` when there is no pane."""
@@ -96,6 +99,14 @@ class Agent:
         await self._ended.wait()
         return self._spec.name
 
+    async def _find_pane(self) -> bool:
+        found = await asyncio.to_thread(self._server.find, self._spec.name)
+        if found is None or found.incarnation != self._spec.incarnation:
+            return False
+        self._pane, self._ready = found, True
+        self._log.info("adopted", pane=found.pane_id)
+        return True
+
     async def _launch(self, place: Place) -> Pane:
         launch = backend(self._spec.backend, config=self._config).launch(
             LaunchContext.model_validate(
@@ -114,7 +125,7 @@ class Agent:
             argv=launch.argv,
             cwd=place.workspace,
             environment=launch.environment,
-            status_file=place.folder / "exit.json",
+            status_file=place.folder / STATUS,
             grace=GRACE,
         )
 
@@ -134,7 +145,7 @@ class Agent:
         left = self._lease_ends - self._clock.monotonic()
         if left > 0:
             return min(left, 1.0)
-        self._log.warning("the lease ended: stopping the program")
+        self._log.warning("the supervisor has not been heard for too long: ending the program")
         await self.stop()
         exit_actor()
         return 0.0

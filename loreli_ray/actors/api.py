@@ -38,6 +38,7 @@ class Session(Protocol):
     async def answer(self, name: str, text: str) -> None: ...
     async def stop(self, name: str, cause: Cause, reason: str) -> None: ...
     async def kill(self, name: str, why: str) -> None: ...
+    async def reset(self, backend: str) -> int: ...
     async def drain(self) -> int: ...
 
 
@@ -68,6 +69,7 @@ class Api:
             Route("/agents/{name}/send", self._guarded(self._send), methods=["POST"]),
             Route("/agents/{name}/stop", self._guarded(self._stop), methods=["POST"]),
             Route("/agents/{name}/kill", self._guarded(self._kill), methods=["POST"]),
+            Route("/backends/{name}/reset", self._guarded(self._reset), methods=["POST"]),
             Route("/drain", self._guarded(self._drain), methods=["POST"]),
         ]
         return Starlette(routes=routes)
@@ -120,6 +122,9 @@ class Api:
     async def _kill(self, request: Request) -> Response:
         await self._session.kill(_name(request), "asked for by a person")
         return JSONResponse({})
+
+    async def _reset(self, request: Request) -> Response:
+        return JSONResponse({"closed": await self._session.reset(_name(request))})
 
     async def _drain(self, _: Request) -> Response:
         return JSONResponse({"left": await self._session.drain()})

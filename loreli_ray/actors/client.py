@@ -54,6 +54,10 @@ class SessionClient:
     def kill(self, agent: str) -> None:
         self._ask(f"/agents/{urllib.parse.quote(agent)}/kill", body=b"")
 
+    def reset_backend(self, name: str) -> int:
+        """Closes a backend's breakers; how many were not closed."""
+        return int(self._ask(f"/backends/{urllib.parse.quote(name)}/reset", body=b"")["closed"])
+
     def _ask(self, path: str, *, body: bytes | None = None) -> Any:
         request = urllib.request.Request(self._url + path, data=body)
         request.add_header("Authorization", f"Bearer {self._token}")

@@ -16,14 +16,17 @@ from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.actors.spawn import create_agent
-from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
-from loreli_ray.model import AgentSpec, Record
+from loreli_ray.errors import DeadlineExceeded, LoreliError, PaneGone, SessionError
+from loreli_ray.model import AgentSpec, Event, EventKind, Record
 from loreli_ray.observe import Log
 from loreli_ray.roles import prompts
 
 
 class Contacts:
-    """Every method returns at once; what it begins goes on by itself. `look` has the supervisor sweep now."""
+    """Every method returns at once; what it begins goes on by itself.
+
+    `look` has the supervisor sweep now, `report` puts an event into the ledger.
+    """
 
     def __init__(
         self,
@@ -33,6 +36,7 @@ class Contacts:
         edge: Edge,
         log: Log,
         look: Callable[[], None],
+        report: Callable[[Event], None],
     ) -> None:
         self._settings = settings
         self._config = settings.config
@@ -41,6 +45,7 @@ class Contacts:
         self._edge = edge
         self._log = log
         self._look = look
+        self._report = report
         self._busy: set[tuple[str, str]] = set()
         self._next_probe: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +71,11 @@ class Contacts:
         if message is not None and message[0] != record.facts.told:
             self._begin("tell", record.name, self._deliver(record.name, *message))
 
+    def replace(self, name: str) -> None:
+        """Ends an actor that is hung; its link notices, and a new one takes over the pane."""
+        self._registry.saw(name, unanswered_at=None)
+        self.peer(name).kill()
+
     def send(self, name: str, text: str) -> None:
         """Types a message into the agent's program, once."""
         self._begin("send", name, self._type(name, text))
@@ -79,21 +89,27 @@ class Contacts:
                 record = self._registry.find(spec.name)
                 if record is None or record.spec != spec or record.facts.exit is not None or record.leaving is not None:
                     return
-                self._log.warning("the agent's actor died", agent=spec.name, error=str(error))
-            if not await self._readopt(spec):
+                why = str(error)
+            if not await self._readopt(spec, why):
                 return
 
-    async def _readopt(self, spec: AgentSpec) -> bool:
-        """A new actor for an agent whose pane lives on; without one the agent is lost."""
-        adopted = False
-        with self._edge.guard("re-adopting", agent=spec.name):
+    async def _readopt(self, spec: AgentSpec, why: str) -> bool:
+        """A new actor for an agent whose pane lives on. Without a pane the node says what became of the program."""
+        try:
             create_agent(spec, self._settings)
-            await self.peer(spec.name).call("start", deadline=self._config.timeouts.start)
-            adopted = True
-        if not adopted and self._registry.find(spec.name) is not None:
-            self._registry.note(spec.name, lost_at=self._clock.now())
-            self._look()
-        return adopted
+            await self.peer(spec.name).call("adopt", deadline=self._config.timeouts.start)
+        except PaneGone as error:
+            self._log.warning("nothing to adopt", agent=spec.name, error=str(error))
+            return False
+        except LoreliError as error:
+            self._log.warning("can't be adopted", agent=spec.name, error=str(error))
+            if self._registry.find(spec.name) is not None:
+                self._registry.note(spec.name, lost_at=self._clock.now())
+                self._look()
+            return False
+        self._registry.saw(spec.name, unanswered_at=None)
+        self._report(Event(kind=EventKind.ADOPTED, at=self._clock.now(), agent=spec.name, text=why))
+        return True
 
     async def _ask(self, name: str) -> None:
         supervision = self._config.supervision
@@ -101,18 +117,22 @@ class Contacts:
             await self.peer(name).call("probe", supervision.lease, deadline=supervision.probe)
         except DeadlineExceeded as error:
             self._log.warning("no answer to a probe", agent=name, error=str(error))
+            record = self._registry.find(name)
+            if record is not None and record.facts.unanswered_at is None:
+                self._registry.saw(name, unanswered_at=self._clock.now())
         except LoreliError as error:
             self._log.info("no probe", agent=name, error=str(error))  # the link says so with more authority
+        else:
+            if self._registry.find(name) is not None:
+                self._registry.saw(name, unanswered_at=None)
 
     async def _deliver(self, name: str, key: str, text: str) -> None:
-        with self._edge.guard("telling", agent=name):
-            await self.peer(name).call("send", text, deadline=self._config.timeouts.start)
-            if self._registry.find(name) is not None:
-                self._registry.note(name, told=key)
+        await self._type(name, text)
+        if self._registry.find(name) is not None:
+            self._registry.note(name, told=key)
 
     async def _type(self, name: str, text: str) -> None:
-        with self._edge.guard("sending", agent=name):
-            await self.peer(name).call("send", text, deadline=self._config.timeouts.start)
+        await self.peer(name).call("send", text, deadline=self._config.timeouts.start)
 
     def _begin(self, kind: str, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Starts `work`, unless the same kind of it is under way for this agent."""
@@ -121,7 +141,11 @@ class Contacts:
             work.close()
             return
         self._busy.add(key)
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(self._guarded(kind, name, work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(lambda _: self._busy.discard(key))
+
+    async def _guarded(self, kind: str, name: str, work: Coroutine[Any, Any, None]) -> None:
+        with self._edge.guard(kind, agent=name):
+            await work

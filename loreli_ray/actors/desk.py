@@ -35,7 +35,7 @@ class NodeDesk:
 
     async def contact(self, agent: str) -> None:
         """The agent's program reached the gateway."""
-        await self._supervisor.call("heard", agent)
+        await self._supervisor.call("met", agent)
 
     def introduction(self, spec: AgentSpec) -> str:
         """The instructions of a new agent."""

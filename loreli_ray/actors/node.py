@@ -15,13 +15,14 @@ from pathlib import Path
 from loreli_ray.actors.agent import GRACE, Place
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.edge import Edge
+from loreli_ray.actors.observer import STATUS, Observer
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import discover
 from loreli_ray.errors import LoreliError, PaneGone
 from loreli_ray.files import write_private
-from loreli_ray.model import AgentSpec, Assignment, Exit, Observation, Program
+from loreli_ray.model import AgentSpec, Assignment, Program
 from loreli_ray.observe import logger
-from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer, read_exit
+from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer
 
 _JANITOR_EVERY = 10
 
@@ -52,7 +53,9 @@ class NodeActor:
         self._desk = NodeDesk(settings, checkouts=self._checkouts)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
         self._watch = PaneWatch()
+        self._observer = Observer(self._server, folder=self._folder / "agents", config=self._config, clock=self._clock)
         self._agents: set[str] = set()
+        self._owned: set[str] = set()
         self._seen: dict[str, int] = {}
         self._looks = 0
         self._look_now = asyncio.Event()
@@ -73,7 +76,7 @@ class NodeActor:
         self._agents.add(spec.name)
         folder = self._agent_folder(spec.name)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "exit.json").unlink(missing_ok=True)
+        (folder / STATUS).unlink(missing_ok=True)
         self._gateway.admit(spec.name, token_file=folder / "token")
         workspace = await self._checkouts.prepare(spec)
         return Place(
@@ -160,13 +163,13 @@ class NodeActor:
     async def _look_at_panes(self) -> float:
         """Tells the supervisor what all panes do, in one message. Returns the pause on top of its own wait."""
         self._look_now.clear()
-        panes = [pane for pane in await asyncio.to_thread(self._server.panes) if pane.agent]
+        owned = self._owned | self._agents
+        panes, seen = await asyncio.to_thread(self._observer.look, owned=owned, calling=self._gateway.calling)
         for pane in panes:
             self._watch_pane(pane)
-        seen = tuple(self._observation(pane) for pane in panes)
         with suppress(LoreliError):  # a supervisor that is being restarted is told again in a second
-            owned: set[str] = await self._supervisor.call("observe", self._node, seen)
-            await self._clean_up(owned | self._agents)
+            self._owned = await self._supervisor.call("observe", self._node, tuple(seen))
+            await self._clean_up(self._owned | self._agents)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._look_now.wait(), self._config.supervision.sweep)
         return 0.0
@@ -180,7 +183,7 @@ class NodeActor:
                 self._log.warning("panes that nobody owns were ended", count=killed)
 
     def _watch_pane(self, pane: PaneInfo) -> None:
-        if pane.dead or self._seen.get(pane.agent) == pane.pid:
+        if pane.dead or pane.start_time == 0 or self._seen.get(pane.agent) == pane.pid:
             return
         self._seen[pane.agent] = pane.pid
         self._watch.add(pane.agent, pid=pane.pid, start_time=pane.start_time, callback=self._pane_died)
@@ -188,17 +191,6 @@ class NodeActor:
     def _pane_died(self, agent: str) -> None:
         self._log.info("a program ended", agent=agent)
         self._look_now.set()
-
-    def _observation(self, pane: PaneInfo) -> Observation:
-        ended = read_exit(pane.status_file) if pane.status_file is not None else None
-        exit_ = None
-        if ended is not None:
-            exit_ = Exit(code=ended.exit, signal=ended.signal, at=ended.ended)
-        elif pane.dead:  # its reaper was killed: nobody wrote down how it ended
-            exit_ = Exit(code=pane.exit, signal=pane.signal, at=self._clock.now())
-        return Observation(
-            name=pane.agent, incarnation=pane.incarnation or 0, motion_at=float(pane.activity), exit=exit_
-        )
 
     def _agent_folder(self, name: str) -> Path:
         return self._folder / "agents" / name

@@ -6,10 +6,12 @@ measured to matter (prestarted and preloaded workers, no niceness, no OOM score,
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 from loreli_ray.actors.settings import remove_runtime
+from loreli_ray.actors.spawn import NODE_LABEL, SLOT
 from loreli_ray.errors import SessionError
 from loreli_ray.files import write_private
 from loreli_ray.model import Value
@@ -145,9 +148,15 @@ def _command(folder: Path, *, slots: int) -> list[str]:
         "--include-dashboard=false",
         "--num-cpus=8",
         f"--object-store-memory={_OBJECT_STORE}",
-        f"--resources={json.dumps({'loreli_slot': slots})}",
+        f"--resources={json.dumps({SLOT: slots})}",
+        f"--labels={NODE_LABEL}={_machine()}",
         "--disable-usage-stats",
     ]
+
+
+def _machine() -> str:
+    """What this machine is known by, also to the next Ray on it."""
+    return hashlib.blake2s(socket.gethostname().encode(), digest_size=8).hexdigest()
 
 
 def _environment(token_file: Path) -> dict[str, str]:

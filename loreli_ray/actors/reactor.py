@@ -17,7 +17,7 @@ from loreli_ray.actors.report import Board, BoardRow
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
-from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot
+from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot, Team
 from loreli_ray.observe import logger
 from loreli_ray.policy import reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, Tick
@@ -71,9 +71,16 @@ class Reactor:
         """True when something was landed, so that what it unblocks is looked at now."""
         await self._hub.call("ready")
         # The fleet first: an assignment that is over in the snapshot is then still seen as given out.
-        fleet, single = await self._supervisor.call("team")
+        team: Team = await self._supervisor.call("team")
         snapshot: Snapshot = await self._hub.call("snapshot")
-        tick = Tick(session=self._settings.id, snapshot=snapshot, fleet=fleet, config=self._config, single=single)
+        tick = Tick(
+            session=self._settings.id,
+            snapshot=snapshot,
+            fleet=team.fleet,
+            config=self._config,
+            single=team.single,
+            deaths=team.deaths,
+        )
         await self._post(tick)
         with self._edge.guard("settling"):
             if await self._deeds.settle_all(snapshot):
@@ -83,7 +90,7 @@ class Reactor:
         rest = [intent for intent in intents if not isinstance(intent, Land)]
         await self._carry_out([intent for intent in rest if landed is None or intent.issue != landed.issue])
         await self._scale(tick)
-        await self._reap(fleet, snapshot)
+        await self._reap(team.fleet, snapshot)
         return landed is not None
 
     def _intents(self, tick: Tick) -> list[Intent]:

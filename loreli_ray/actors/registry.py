@@ -7,7 +7,8 @@ second (the screen) stays in memory; everything else is in the ledger before the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from zlib import crc32
@@ -17,7 +18,7 @@ from loreli_ray.config import Config
 from loreli_ray.errors import SessionError
 from loreli_ray.identity import Identities, Identity, Sides, team_theme
 from loreli_ray.ledger import Ledger
-from loreli_ray.model import AgentSpec, Assignment, Facts, Fleet, Member, Placement, Record, Verdict
+from loreli_ray.model import AgentSpec, Assignment, Breakers, Facts, Fleet, Member, Placement, Record, Sign, Verdict
 from loreli_ray.policy import Breaker, BreakerState, derive
 
 _NUMBERED = re.compile(r"-[0-9]+$")
@@ -35,8 +36,8 @@ class Registry:
         self._records = {record.name: record for record in ledger.records()}
         for record in self._records.values():
             self._identities.restore(record.spec.identity)
-        kept = ledger.get("breakers")
-        self._breakers = {k: Breaker.model_validate(v) for k, v in kept.items()} if isinstance(kept, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        kept: Any = ledger.get("breakers") or {}
+        self._breakers = {_pair(key): Breaker.model_validate(value) for key, value in kept.items()}
         self.taken: frozenset[str] | None = None
 
     # ── agents ──
@@ -84,30 +85,24 @@ class Registry:
         record = self.get(name)
         return self._store(record.model_copy(update={"facts": record.facts.model_copy(update=facts)}))
 
-    def moved(self, name: str, at: float) -> None:
-        """The screen moved: kept in memory only."""
+    def saw(self, name: str, **facts: Any) -> None:
+        """Adds facts that are soon seen again: kept in memory only."""
         record = self._records[name]
-        facts = record.facts.model_copy(update={"motion_at": at})
-        self._records[name] = record.model_copy(update={"facts": facts})
+        if any(getattr(record.facts, fact) != value for fact, value in facts.items()):
+            self._records[name] = record.model_copy(update={"facts": record.facts.model_copy(update=facts)})
 
     def assign(self, name: str, assignment: Assignment | None) -> Record:
         """Gives an agent work, or takes it back; either is progress."""
         record = self.get(name)
-        facts = record.facts.model_copy(update={"progress_at": self._clock.now(), "question": None})
+        update = {"progress_at": self._clock.now(), "progress_by": Sign.WORK, "question": None}
+        facts = record.facts.model_copy(update=update)
         return self._store(record.model_copy(update={"assignment": assignment, "facts": facts, "tier": 0}))
 
-    def progressed(self, name: str, *, doing: str | None = None) -> Record:
-        """The program spoke: whatever it said, it is alive and a stall begins anew."""
+    def progressed(self, name: str, *, by: Sign, at: float, **facts: Any) -> Record:
+        """An agent got on, and a stall begins anew."""
         record = self.get(name)
-        now = self._clock.now()
-        facts = record.facts.model_copy(
-            update={
-                "connected_at": record.facts.connected_at or now,
-                "progress_at": now,
-                "doing": record.facts.doing if doing is None else doing,
-            }
-        )
-        return self._store(record.model_copy(update={"facts": facts, "tier": 0}))
+        update = {"progress_at": at, "progress_by": by, **facts}
+        return self._store(record.model_copy(update={"facts": record.facts.model_copy(update=update), "tier": 0}))
 
     def escalated(self, name: str, tier: int) -> Record:
         return self._store(self.get(name).model_copy(update={"tier": tier}))
@@ -134,51 +129,81 @@ class Registry:
 
     # ── breakers ──
 
-    def breaker(self, *, node: str, backend: str) -> Breaker:
-        return self._breakers.get(f"{node}/{backend}", Breaker())
+    def failed(self, record: Record) -> Breaker:
+        """An unexpected death counts against the backend on its node; its breaker after that."""
+        breaker = self._breaker_of(record).failed(self._clock.now())
+        self._set_breakers({_key(record): breaker})
+        return breaker
 
-    def failed(self, record: Record) -> None:
-        """An unexpected death counts against the backend on its node."""
-        self._set_breaker(record, self._breaker_of(record).failed(self._clock.now()))
+    def proved(self, record: Record) -> bool:
+        """Closes the breaker of an agent's backend when the agent shows that it works; whether that opened or tried."""
+        breaker, now = self._breaker_of(record), self._clock.now()
+        if not breaker.closed_by(record, now=now, timeouts=self._config.timeouts):
+            return False
+        self._set_breakers({_key(record): Breaker()})
+        return breaker.state(now) is not BreakerState.CLOSED
 
-    def succeeded(self, record: Record) -> None:
-        if self._breaker_of(record) != Breaker():
-            self._set_breaker(record, Breaker())
-
-    def degraded(self) -> Iterable[tuple[str, str]]:
-        """(node, backend) of every open breaker."""
+    def reset(self, backend: str) -> int:
+        """Closes the breakers of a backend on all nodes; how many were not closed."""
         now = self._clock.now()
+        mine = {key: breaker for key, breaker in self._breakers.items() if key[1] == backend}
+        self._set_breakers(dict.fromkeys(mine, Breaker()))
+        return sum(breaker.state(now) is not BreakerState.CLOSED for breaker in mine.values())
+
+    def breakers(self) -> dict[tuple[str, str], Breaker]:
+        """By (node, backend): those that have anything to say."""
+        return {key: breaker for key, breaker in self._breakers.items() if breaker != Breaker()}
+
+    def gates(self) -> Breakers:
+        """What the breakers mean for placements."""
+        now = self._clock.now()
+        closed, trial = set[tuple[str, str]](), set[tuple[str, str]]()
+        begun: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for record in self._records.values():
+            begun[_key(record)].append(record.facts.registered_at)
         for key, breaker in self._breakers.items():
-            if breaker.state(now) is BreakerState.OPEN:
-                node, _, backend = key.partition("/")
-                yield node, backend
+            if not breaker.lets_through(now, registered=begun.get(key, ())):
+                closed.add(key)
+            elif breaker.state(now) is BreakerState.HALF_OPEN:
+                trial.add(key)
+        return Breakers(degraded=frozenset(closed), trial=frozenset(trial))
 
     # ── inside ──
 
     def _acquire(self, provider: str, *, theme: str, opponents: list[str], taken: frozenset[str]) -> Identity:
         """A name that nobody had yet in this session, so that logs and people never take one for another.
 
-        When the theme has no more of them, those of agents that have gone come round again.
+        When the theme has no more of them, those of agents that have gone come round again: gone from the record, too,
+        or the last act of one agent's removal would be another's end.
         """
         acquire = partial(self._identities.acquire, provider, theme=theme, prefer_opponents_of=opponents)
         identity = acquire(taken=taken | self._ledger.names())
         if not _NUMBERED.search(identity.name):
             return identity
         self._identities.release(identity)
-        return acquire(taken=taken)
+        return acquire(taken=taken | self._records.keys())
 
     def _pick(self, names: Sequence[str]) -> str:
         """One theme of several: always the same for a session."""
         return names[crc32(self._session.encode()) % len(names)]
 
     def _breaker_of(self, record: Record) -> Breaker:
-        return self.breaker(node=record.spec.node, backend=record.spec.backend)
+        return self._breakers.get(_key(record), Breaker())
 
-    def _set_breaker(self, record: Record, breaker: Breaker) -> None:
-        self._breakers[f"{record.spec.node}/{record.spec.backend}"] = breaker
-        self._ledger.put("breakers", {key: value.model_dump() for key, value in self._breakers.items()})
+    def _set_breakers(self, changed: Mapping[tuple[str, str], Breaker]) -> None:
+        self._breakers |= changed
+        self._ledger.put("breakers", {"/".join(key): value.model_dump() for key, value in self._breakers.items()})
 
     def _store(self, record: Record) -> Record:
         self._ledger.save(record)
         self._records[record.name] = record
         return record
+
+
+def _key(record: Record) -> tuple[str, str]:
+    return record.spec.node, record.spec.backend
+
+
+def _pair(key: str) -> tuple[str, str]:
+    node, _, backend = key.partition("/")
+    return node, backend

@@ -28,7 +28,7 @@ class WayOut:
         *,
         settings: SessionSettings,
         registry: Registry,
-        node: Peer | None,
+        node: Callable[[], Peer | None],
         agent: Peer,
         hub: Peer,
         report: Callable[[Event], None],
@@ -37,7 +37,7 @@ class WayOut:
         self._verdict = verdict
         self._settings = settings
         self._registry = registry
-        self._node = node
+        self._find_node = node
         self._agent = agent
         self._hub = hub
         self._report = report
@@ -61,6 +61,11 @@ class WayOut:
                 attempt += 1
 
     @property
+    def _node(self) -> Peer | None:
+        """Asked for anew at each step: a node may be lost, or come back, in between."""
+        return self._find_node()
+
+    @property
     def _steps(self) -> dict[Step, Callable[[], Awaitable[None]]]:
         return {
             Step.STOP_WORK: self._stop_work,
@@ -75,36 +80,35 @@ class WayOut:
         }
 
     async def _stop_work(self) -> None:
-        if self._node is not None:
-            await self._node.call("dismiss", self._record.name)
+        if (node := self._node) is not None:
+            await node.call("dismiss", self._record.name)
 
     async def _snapshot(self) -> None:
-        if self._node is None:
+        if (node := self._node) is None:
             return
-        text = await self._node.call("capture", self._record.name, SCREEN_LINES)
+        text = await node.call("capture", self._record.name, SCREEN_LINES)
         path = self._settings.logs / f"{self._record.name}.death.log"
         if text or not path.exists():  # an earlier try may have seen more
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.write_text(text, encoding="utf-8")
 
     async def _stop_program(self) -> None:
-        if self._node is not None:
-            await self._node.call("stop_program", self._record.name, deadline=self._settings.config.timeouts.start)
+        if (node := self._node) is not None:
+            await node.call("stop_program", self._record.name, deadline=self._settings.config.timeouts.start)
         self._agent.kill()
 
     async def _rescue(self) -> None:
         work = self._record.assignment
-        if self._node is None or work is None or work.role is not Role.ACTION:
+        node = self._node
+        if node is None or work is None or work.role is not Role.ACTION:
             return
-        branch = await self._node.call(
-            "rescue", self._record.spec, work.issue, deadline=self._settings.config.timeouts.start
-        )
+        branch = await node.call("rescue", self._record.spec, work.issue, deadline=self._settings.config.timeouts.start)
         if branch is not None:
             self._say(EventKind.RELEASED, f"its unpushed work is kept on the branch {branch}", branch=branch)
 
     async def _workspace(self) -> None:
-        if self._node is not None:
-            await self._node.call("leave", self._record.name, self._settings.config.workspace.cleanup)
+        if (node := self._node) is not None:
+            await node.call("leave", self._record.name, self._settings.config.workspace.cleanup)
 
     async def _claim(self) -> None:
         work = self._record.assignment
@@ -127,8 +131,8 @@ class WayOut:
         self._registry.remove(self._record.name)
 
     async def _event(self) -> None:
-        cause = self._verdict.cause
-        self._say(EventKind.REMOVED, self._verdict.why, reason=cause.value if cause else "")
+        cause = self._verdict.cause.value if self._verdict.cause else ""
+        self._say(EventKind.REMOVED, self._verdict.why, reason=cause, unexpected=self._verdict.unexpected)
 
     def _say(self, kind: EventKind, text: str, **data: object) -> None:
         work = self._record.assignment

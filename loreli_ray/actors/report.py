@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.model import Budget, Event, NodeView, Record, Value
-from loreli_ray.policy import derive
+from loreli_ray.policy import Breaker, derive
 
 
 class BoardRow(Value):
@@ -37,7 +37,7 @@ def status_report(
     records: Iterable[Record],
     nodes: Sequence[NodeView],
     board: Board,
-    degraded: Collection[tuple[str, str]],
+    breakers: Mapping[tuple[str, str], Breaker],
     landed: Iterable[Event],
     recent: Iterable[Event],
     now: float,
@@ -58,13 +58,23 @@ def status_report(
                 "host": node.host,
                 "free_slots": node.slots,
                 "backends": [program.backend for program in node.programs],
-                "degraded": sorted(backend for where, backend in degraded if where == node.id),
+                "breakers": [
+                    _breaker(backend, breaker, now=now)
+                    for (where, backend), breaker in breakers.items()
+                    if where == node.id
+                ],
             }
             for node in nodes
         ],
         "budget": None if board.budget is None else board.budget.model_dump(mode="json"),
         "events": [event.model_dump(mode="json") for event in recent],
     }
+
+
+def _breaker(backend: str, breaker: Breaker, *, now: float) -> dict[str, Any]:
+    retry = 0.0 if breaker.opened_at is None else max(0.0, breaker.opened_at + breaker.pause - now)
+    state = breaker.state(now).value
+    return {"backend": backend, "state": state, "failures": breaker.failures, "retry_in": round(retry, 1)}
 
 
 def _agent(record: Record, *, now: float) -> dict[str, Any]:
@@ -82,6 +92,8 @@ def _agent(record: Record, *, now: float) -> dict[str, Any]:
         "age": round(now - status.since, 1),
         "detail": status.detail,
         "doing": record.facts.doing,
+        "memory": record.facts.memory,
+        "unanswered": None if record.facts.unanswered_at is None else round(now - record.facts.unanswered_at, 1),
         "issue": None if work is None else work.issue,
         "pull": None if work is None else work.pull,
         "round": None if work is None else work.round,

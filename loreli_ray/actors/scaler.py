@@ -13,10 +13,22 @@ import ray
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.actors.spawn import SLOT, create_agent, create_node
+from loreli_ray.actors.spawn import SLOT, create_agent, create_node, node_key
 from loreli_ray.errors import LoreliError
 from loreli_ray.identity import Sides
-from loreli_ray.model import AgentSpec, Cause, Demand, Fleet, NodeView, Placement, Program, Role, ScalePlan
+from loreli_ray.model import (
+    AgentSpec,
+    Breakers,
+    Cause,
+    Demand,
+    Fleet,
+    NodeView,
+    Placement,
+    Program,
+    Role,
+    ScalePlan,
+    Team,
+)
 from loreli_ray.observe import logger
 from loreli_ray.policy import plan
 
@@ -38,7 +50,8 @@ class Scaler:
 
     async def scale(self, demands: Sequence[Demand]) -> ScalePlan:
         """Plans, starts what the plan places, and retires what it sends home; does not wait for the starts."""
-        fleet: Fleet = (await self._supervisor.call("team"))[0]
+        team: Team = await self._supervisor.call("team")
+        fleet = team.fleet
         nodes = await self._nodes(fleet)
         decided = plan(
             demands,
@@ -74,13 +87,13 @@ class Scaler:
 
     async def _nodes(self, fleet: Fleet) -> list[NodeView]:
         """The nodes that may get agents, with what they can run."""
-        degraded: set[tuple[str, str]] = await self._supervisor.call("degraded")
+        breakers: Breakers = await self._supervisor.call("breakers")
         views: list[NodeView] = []
         for node in ray.nodes():
             slots = int(node["Resources"].get(SLOT, 0)) if node["Alive"] else 0
             if slots == 0:
                 continue
-            identifier = str(node["NodeID"])
+            identifier = node_key(node)
             with self._edge.guard("asking a node", node=identifier):
                 programs = await self._programs_on(identifier)
                 taken = sum(member.spec.node == identifier for member in fleet.members)
@@ -90,8 +103,7 @@ class Scaler:
                         host=str(node["NodeManagerHostname"]),
                         slots=max(0, slots - taken),
                         programs=tuple(
-                            program.model_copy(update={"degraded": (identifier, program.backend) in degraded})
-                            for program in programs
+                            program.model_copy(update=breakers.on(identifier, program.backend)) for program in programs
                         ),
                     )
                 )

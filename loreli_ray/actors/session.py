@@ -37,7 +37,7 @@ from loreli_ray.config import Config
 from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.files import write_private
 from loreli_ray.hub import Hub
-from loreli_ray.model import Credentials, Fleet
+from loreli_ray.model import Credentials, Fleet, Team
 from loreli_ray.terminal import TerminalServer
 
 Say = Callable[[str], None]
@@ -174,7 +174,7 @@ class Session:
         return True
 
     def _fleet(self) -> Fleet:
-        return cast("tuple[Fleet, bool]", self.call("supervisor", "team"))[0]
+        return cast("Team", self.call("supervisor", "team")).fleet
 
     def _close_nodes(self) -> None:
         prefix = actor_name(self.settings.id, "node") + "/"

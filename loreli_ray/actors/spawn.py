@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ray
@@ -9,11 +10,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from loreli_ray.actors.calls import NAMESPACE, actor_name
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.errors import SessionError
 from loreli_ray.model import AgentSpec
 
 #: Never 0 and never unset: an actor without demand ignores where it was put, one with the default holds a CPU for life.
 CPUS = 0.01
 SLOT = "loreli_slot"
+NODE_LABEL = "loreli/node"
 _HEAD = "node:__internal_head__"
 _CALLS = 1000
 
@@ -24,8 +27,16 @@ def create_control(kind: str, actor: type, settings: SessionSettings) -> Any:
     return ray.remote(num_cpus=CPUS)(actor).options(**options).remote(settings)
 
 
+def node_key(node: Mapping[str, Any]) -> str:
+    """What a session knows a node by, of one entry of `ray.nodes()`.
+
+    A label of ours stays the same when Ray is started anew, so that agents find their panes again; Ray's own id changes.
+    """
+    return str(node["Labels"].get(NODE_LABEL) or node["NodeID"])
+
+
 def create_node(node: str, settings: SessionSettings) -> Any:
-    """The Node actor of one node, on exactly that node."""
+    """The Node actor of one node, on exactly that node. Raises `SessionError` when that node is gone."""
     from loreli_ray.actors.node import NodeActor
 
     options = _options(settings, "node", node[:12], max_restarts=-1, scheduling_strategy=_on(node))
@@ -33,7 +44,10 @@ def create_node(node: str, settings: SessionSettings) -> Any:
 
 
 def create_agent(spec: AgentSpec, settings: SessionSettings) -> Any:
-    """An agent's actor on its node. The supervisor alone restarts agents, so Ray does not."""
+    """An agent's actor on its node. The supervisor alone restarts agents, so Ray does not.
+
+    Raises `SessionError` when that node is gone.
+    """
     from loreli_ray.actors.agent import Agent
 
     options = _options(
@@ -60,5 +74,8 @@ def _options(settings: SessionSettings, kind: str, name: str = "", **more: Any) 
     }
 
 
-def _on(node: str) -> NodeAffinitySchedulingStrategy:
-    return NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+def _on(key: str) -> NodeAffinitySchedulingStrategy:
+    for node in ray.nodes():
+        if node["Alive"] and node_key(node) == key:
+            return NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+    raise SessionError("this node is gone", subject=key)

@@ -28,26 +28,29 @@ from loreli_ray.model import (
     Action,
     AgentSpec,
     Assignment,
+    Breakers,
     Cause,
     Event,
     EventKind,
     Exit,
     Feedback,
-    Fleet,
     Landed,
     NodeView,
     Observation,
     Placement,
     Record,
+    Sign,
+    Team,
     Verdict,
 )
 from loreli_ray.observe import logger
 from loreli_ray.observe.metrics import Metrics
-from loreli_ray.policy import derive, judge
+from loreli_ray.policy import classify, derive, judge
 from loreli_ray.policy.providers import single_sided
 from loreli_ray.roles import prompts
 
 _MISSED_LOOKS = 3
+_BACKEND_FAILED = frozenset({Cause.RAPID_DEATH, Cause.LAUNCH_FAILED, Cause.STUCK_ALIVE})
 
 
 class Supervisor:
@@ -72,7 +75,12 @@ class Supervisor:
         self._looks = asyncio.Event()
         self._draining = False
         self._contacts = Contacts(
-            settings, registry=self._registry, edge=self._edge, log=self._log, look=self._looks.set
+            settings,
+            registry=self._registry,
+            edge=self._edge,
+            log=self._log,
+            look=self._looks.set,
+            report=self._report,
         )
         for record in self._registry.all():
             if record.leaving is None:
@@ -85,13 +93,16 @@ class Supervisor:
 
     # ── the fleet ──
 
-    async def team(self) -> tuple[Fleet, bool]:
-        """The fleet, and whether programs of one side only are found."""
-        programs = [program for node in self._nodes for program in node.programs]
-        return self._registry.fleet(), bool(programs) and single_sided(programs, Sides(self._config.sides))
+    async def team(self) -> Team:
+        """What the roles need to know of the team."""
+        since = self._clock.now() - self._config.supervision.restart_window
+        deaths = self._ledger.deaths(since=since)
+        return Team(fleet=self._registry.fleet(), single=await self.single(), deaths=deaths)
 
     async def single(self) -> bool:
-        return (await self.team())[1]
+        """Whether programs of one side only are found."""
+        programs = [program for node in self._nodes for program in node.programs]
+        return bool(programs) and single_sided(programs, Sides(self._config.sides))
 
     async def admit(self, placement: Placement) -> AgentSpec:
         """Puts a new agent on record, before anything is started for it."""
@@ -138,13 +149,27 @@ class Supervisor:
 
     # ── what agents do, as the desk of their node tells it ──
 
+    async def met(self, name: str) -> None:
+        """An agent's program has reached the gateway for the first time since that was started."""
+        record = self._registry.get(name)
+        if record.facts.connected_at is None:
+            self._registry.note(name, connected_at=self._clock.now())
+            self._reactor.tell("wake")
+
     async def heard(self, name: str, doing: str | None = None) -> Record:
-        """An agent called a tool: it is connected, and that is progress. Its record."""
-        fresh = self._registry.get(name).facts.connected_at is None
-        record = self._registry.progressed(name, doing=doing)
+        """An agent called a tool, and that is progress. Its record."""
+        facts, now = self._registry.get(name).facts, self._clock.now()
+        record = self._registry.progressed(
+            name,
+            by=Sign.TOOL_CALL,
+            at=now,
+            tool_at=now,
+            connected_at=facts.connected_at or now,
+            doing=facts.doing if doing is None else doing,
+        )
         if doing is not None:
             self._say(EventKind.PROGRESS, doing, agent=name, issue=_issue(record))
-        if fresh:
+        if facts.connected_at is None:
             self._reactor.tell("wake")
         return record
 
@@ -155,7 +180,6 @@ class Supervisor:
         if work is None or work.key != key:
             return
         self._registry.assign(name, work.model_copy(update={"pull": pull, "head": head, "submitted": head}))
-        self._registry.succeeded(record)
         kind = EventKind.SUBMITTED if work.role == "action" else EventKind.REVIEWED
         self._say(kind, text, agent=name, issue=work.issue, pull=pull, head=head)
         self._reactor.tell("wake")
@@ -168,7 +192,7 @@ class Supervisor:
         """A human's words for an agent: it waits no longer."""
         self._registry.get(name)
         await self._contacts.peer(name).call("send", f"[loreli] {text}")
-        self._registry.note(name, question=None, progress_at=self._clock.now())
+        self._registry.progressed(name, by=Sign.WORK, at=self._clock.now(), question=None)
 
     async def finished(self, name: str, summary: str) -> bool:
         """An agent said that it is done: true when it was asked to shut down and goes now."""
@@ -253,26 +277,35 @@ class Supervisor:
     async def see_nodes(self, nodes: tuple[NodeView, ...]) -> None:
         self._nodes = nodes
 
-    async def degraded(self) -> set[tuple[str, str]]:
-        """(node, backend) of every open breaker."""
-        return set(self._registry.degraded())
+    async def breakers(self) -> Breakers:
+        """Which backends of which nodes are not to be used, or to be tried."""
+        return self._registry.gates()
+
+    async def reset(self, backend: str) -> int:
+        """Closes the breakers of a backend by hand; how many were not closed. Raises `SessionError` for an unknown one."""
+        if backend not in self._config.backends:
+            known = ", ".join(self._config.backends)
+            raise SessionError(f"there is no such backend; there are: {known}", subject=backend)
+        count = self._registry.reset(backend)
+        self._say(EventKind.BREAKER, f"{backend} is closed by hand", backend=backend, state="closed")
+        self._reactor.tell("wake")
+        return count
 
     async def observe(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
         """Takes in what a node saw of all its panes; the names of the agents that are on record there."""
         found = {observation.name: observation for observation in seen}
         for record in self._registry.on(node):
-            if record.facts.started_at is None or record.facts.exit is not None:
+            if record.facts.started_at is None or record.facts.exit is not None or record.leaving is not None:
                 continue
             observation = found.get(record.name)
-            if observation is None or observation.incarnation != record.spec.incarnation:
+            if observation is None or observation.incarnation not in (None, record.spec.incarnation):
                 self._miss(record)
                 continue
             self._missing.pop(record.name, None)
             if observation.exit is not None:
-                self._registry.note(record.name, exit=observation.exit)
-                self._looks.set()
-            elif observation.motion_at is not None:
-                self._registry.moved(record.name, observation.motion_at)
+                self._died(record, observation.exit)
+            else:
+                self._take_in(record, observation)
         return {record.name for record in self._registry.on(node)}
 
     # ── for people ──
@@ -284,7 +317,7 @@ class Supervisor:
             records=self._registry.all(),
             nodes=self._nodes,
             board=self._board,
-            degraded=set(self._registry.degraded()),
+            breakers=self._registry.breakers(),
             landed=self._ledger.events(kinds=(EventKind.LANDED,)),
             recent=self._ledger.events(limit=50),
             now=self._clock.now(),
@@ -319,6 +352,9 @@ class Supervisor:
                 continue
             with self._edge.guard("judging", agent=record.name):
                 self._act(record, judge(record, now=now, config=self._config))
+                if self._registry.proved(record):
+                    text = f"{record.spec.backend} works again: closed"
+                    self._say(EventKind.BREAKER, text, agent=record.name, backend=record.spec.backend, state="closed")
             self._contacts.tell(record)
             if record.facts.started_at is not None:
                 self._contacts.probe(record)
@@ -340,6 +376,9 @@ class Supervisor:
             case Action.WARN:
                 self._registry.escalated(record.name, 2)
                 self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="warning")
+            case Action.READOPT:
+                self._log.warning("replacing an actor", agent=record.name, why=verdict.why)
+                self._contacts.replace(record.name)
             case Action.HEALTHY:
                 pass
 
@@ -348,23 +387,33 @@ class Supervisor:
         if record.leaving is not None or verdict.cause is None:
             return
         self._metrics.removed.labels(cause=verdict.cause.value).inc()
-        if verdict.cause in (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED) and verdict.unexpected:
-            self._registry.failed(record)
-        if verdict.cause is Cause.RAPID_DEATH:
-            self._say(EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend)
+        if verdict.cause in _BACKEND_FAILED and verdict.unexpected:
+            self._backend_failed(record)
+        if verdict.cause in (Cause.RAPID_DEATH, Cause.STUCK_ALIVE):
+            reason = verdict.cause.value
+            self._say(EventKind.RAPID_DEATH, verdict.why, agent=record.name, backend=record.spec.backend, reason=reason)
         if verdict.cause is Cause.STALLED:
             self._say(EventKind.STALL, verdict.why, agent=record.name, issue=_issue(record), severity="critical")
         self._spawn(self._way_out(self._registry.leave(record.name, verdict), verdict))
 
-    async def _way_out(self, record: Record, verdict: Verdict) -> None:
+    def _backend_failed(self, record: Record) -> None:
+        breaker, backend, now = self._registry.failed(record), record.spec.backend, self._clock.now()
+        if breaker.opened_at == now:
+            text = f"{backend} is not used for {breaker.pause:g} s after {breaker.failures} failures"
+            self._say(EventKind.BREAKER, text, agent=record.name, backend=backend, state="open")
+
+    def _node_of(self, record: Record) -> Peer | None:
+        """The node of an agent; None when the cluster has lost it."""
         known = [node.id for node in self._nodes]
-        gone = bool(known) and record.spec.node not in known
+        return None if known and record.spec.node not in known else self._node(record.spec.node)
+
+    async def _way_out(self, record: Record, verdict: Verdict) -> None:
         out = WayOut(
             record,
             verdict,
             settings=self._settings,
             registry=self._registry,
-            node=None if gone else self._node(record.spec.node),
+            node=lambda: self._node_of(record),
             agent=self._contacts.peer(record.name),
             hub=self._hub,
             report=self._report,
@@ -377,8 +426,24 @@ class Supervisor:
         """A pane that is not there three looks in a row is gone, and its tmux server with it."""
         missed = self._missing[record.name] = self._missing.get(record.name, 0) + 1
         if missed >= _MISSED_LOOKS:
-            self._registry.note(record.name, exit=Exit(code=None, signal=None, at=self._clock.now()))
-            self._looks.set()
+            self._died(record, Exit(code=None, signal=None, at=self._clock.now()))
+
+    def _died(self, record: Record, ended: Exit) -> None:
+        self._registry.note(record.name, exit=ended)
+        self._say(EventKind.DIED, str(ended), agent=record.name, issue=_issue(record))
+        self._looks.set()
+
+    def _take_in(self, record: Record, seen: Observation) -> None:
+        """What a living agent was seen to do. What is seen again in a second is not worth the ledger's while."""
+        facts = {"motion_at": seen.motion_at, "busy_at": seen.busy_at, "busy_by": seen.busy_by, "memory": seen.memory}
+        self._registry.saw(record.name, **{fact: value for fact, value in facts.items() if value is not None})
+        if seen.tail is not None:
+            rules = self._config.backends[record.spec.backend].failures
+            failure = classify(seen.tail, at=(seen.motion_at or 0.0) + 1.0, rules=rules)
+            self._registry.saw(record.name, failure=failure)
+        known = record.facts.progress_at or record.facts.registered_at
+        if seen.progress_at is not None and seen.progress_by is not None and seen.progress_at > known:
+            self._registry.progressed(record.name, by=seen.progress_by, at=seen.progress_at)
 
     async def _serve(self) -> None:
         with self._edge.guard("the HTTP API"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from loreli_ray.backends.backend import Backend, Launch, LaunchContext
+from loreli_ray.backends.backend import EVENTS, Backend, Launch, LaunchContext
 from loreli_ray.backends.command import CommandBackend
 from loreli_ray.config import Config
 from loreli_ray.errors import BackendError
 from loreli_ray.model import Program
 
-__all__ = ["Backend", "CommandBackend", "Launch", "LaunchContext", "backend", "configured", "discover"]
+__all__ = ["EVENTS", "Backend", "CommandBackend", "Launch", "LaunchContext", "backend", "configured", "discover"]
 
 
 def configured(config: Config) -> tuple[Backend, ...]:

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from loreli_ray.model import AgentSpec, Program, Value
 
+EVENTS = "events.jsonl"
+"""In an agent's folder: lines that its program, or a hook of it, writes down as it gets on. Each counts as progress."""
+
 
 class LaunchContext(Value):
     """What a launch needs to know. `first` is the first message, `introduction` the role's instructions."""

@@ -1,7 +1,7 @@
 """Any program as a backend: an argument template from `loreli.yml`.
 
 The program finds its tools by `LORELI_MCP_URL` and the file named by `LORELI_MCP_TOKEN_FILE`; both are also there as
-placeholders for its arguments.
+placeholders for its arguments. What it appends to the file `LORELI_EVENTS`, itself or by a hook, counts as progress.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from loreli_ray.backends.backend import Launch, LaunchContext
+from loreli_ray.backends.backend import EVENTS, Launch, LaunchContext
 from loreli_ray.config import BackendConfig, fill
 from loreli_ray.errors import BackendError
 from loreli_ray.files import write_private
@@ -63,6 +63,7 @@ class CommandBackend:
                 "LORELI_MCP_URL": context.mcp_url,
                 "LORELI_MCP_TOKEN_FILE": str(context.token_file),
                 "LORELI_WORKSPACE": str(context.workspace),
+                "LORELI_EVENTS": str(context.folder / EVENTS),
             },
             pastes_first=self._config.prompt == "paste",
         )

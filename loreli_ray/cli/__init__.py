@@ -12,7 +12,7 @@ from types import FrameType
 
 import typer
 
-from loreli_ray.cli import agents, demo, doctor, forge, session
+from loreli_ray.cli import agents, backends, demo, doctor, forge, session
 from loreli_ray.errors import LoreliError, UsageError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.command("attach")(agents.attach)
 app.command("send")(agents.send)
 app.command("stop")(agents.stop)
 app.command("doctor")(doctor.doctor)
+app.add_typer(backends.app, name="backends")
 app.add_typer(forge.app, name="forge")
 
 

@@ -83,13 +83,15 @@ def status(session: SessionOption = None, config: ConfigOption = None, as_json: 
 
 
 def _remarks(report: dict[str, Any]) -> list[str]:
+    from loreli_ray.cli.show import breaker_text
+
     tick, lines = report["tick"], list[str]()
     lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
     lines += [f"waiting: {reason}" for reason in tick["waiting"]]
     for node in report["nodes"]:
         programs = ", ".join(node["backends"]) or "no agent program"
         lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
-        lines += [f"node {node['host']}: {name} is degraded" for name in node["degraded"]]
+        lines += [f"node {node['host']}: {breaker_text(breaker)}" for breaker in node["breakers"]]
     return lines
 
 

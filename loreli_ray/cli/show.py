@@ -81,6 +81,18 @@ def _line(event: dict[str, Any]) -> str:
     return f"{event['kind']:<10}{issue:<4} {event['agent']:<14} {text[0] if text else ''}"
 
 
+def breaker_text(breaker: dict[str, Any]) -> str:
+    """A backend's circuit breaker in words."""
+    name, failures = breaker["backend"], breaker["failures"]
+    match breaker["state"]:
+        case "open":
+            return f"{name}: failed {failures} times, not used for another {breaker['retry_in']:.0f} s"
+        case "half-open":
+            return f"{name}: failed {failures} times, tried again with one agent"
+        case _:
+            return f"{name}: works, {failures} failure{'' if failures == 1 else 's'} since the last success"
+
+
 def landed_table(landed: list[dict[str, Any]]) -> Table:
     """What was done, at the end."""
     columns = ("issue", "title", "author", "reviewer", "rounds", "commit", "seconds")

@@ -25,6 +25,7 @@ NOT_SETTINGS: Final = frozenset(
     for name in (
         "AGENT",
         "CONFIG",
+        "EVENTS",
         "MCP_TOKEN_FILE",
         "MCP_URL",
         "PANE",

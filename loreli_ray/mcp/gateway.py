@@ -10,7 +10,9 @@ import asyncio
 import hmac
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +46,17 @@ class Gateway:
         """`on_contact` is called when an agent's program reaches the gateway for the first time."""
         self._on_contact = on_contact
         self._met: set[str] = set()
+        self._calls: Counter[str] = Counter()
         self._agents: dict[str, str] = {}
         self._tools = build(desk, identify=self._identify)
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self.port = 0
+
+    @property
+    def calling(self) -> frozenset[str]:
+        """The agents with a tool call under way."""
+        return frozenset(self._calls)
 
     @property
     def url(self) -> str:
@@ -116,18 +124,29 @@ class Gateway:
         """Refuses every request without a valid capability before MCP sees it."""
 
         async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            answer = app
-            if scope["type"] == "http":
-                agent = self._holder(Headers(scope=scope).get("authorization", ""))
-                if agent is None:
-                    answer = _NO_CAPABILITY
-                elif scope["method"] != "POST":
-                    answer = _NO_SESSION
-                else:
-                    await self._meet(agent)
-            await answer(scope, receive, send)
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            agent = self._holder(Headers(scope=scope).get("authorization", ""))
+            if agent is None:
+                await _NO_CAPABILITY(scope, receive, send)
+            elif scope["method"] != "POST":
+                await _NO_SESSION(scope, receive, send)
+            else:
+                await self._meet(agent)
+                with self._call_of(agent):
+                    await app(scope, receive, send)
 
         return guarded
+
+    @contextmanager
+    def _call_of(self, agent: str) -> Generator[None]:
+        self._calls[agent] += 1
+        try:
+            yield
+        finally:
+            self._calls[agent] -= 1
+            self._calls += Counter()  # drops what has come down to none
 
 
 def _listen(port: int) -> socket.socket:

@@ -14,7 +14,7 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
-from loreli_ray.model.demand import Demand, NodeView, Placement, Program, ScalePlan
+from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, Landed
 from loreli_ray.model.host import Budget, Credentials, Remote
 from loreli_ray.model.intent import (
@@ -44,6 +44,7 @@ __all__ = [
     "AskHuman",
     "Assignment",
     "Authorship",
+    "Breakers",
     "Budget",
     "Cause",
     "Claim",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import Field
 
 from loreli_ray.identity import Identity, Side
@@ -77,13 +79,15 @@ class Assignment(Value):
 
 
 class Exit(Value):
-    """How a program ended: its exit code, or the signal's number."""
+    """How a program ended: its exit code, or the signal's number; neither when nobody saw it."""
 
     code: int | None
     signal: int | None
     at: float
 
     def __str__(self) -> str:
+        if self.code is None and self.signal is None:
+            return "gone without a trace"
         return f"signal {self.signal}" if self.signal is not None else f"exit {self.code}"
 
 
@@ -103,7 +107,8 @@ class Facts(Value):
 
     registered_at: float
     started_at: float | None = None  # its program was launched
-    connected_at: float | None = None  # it first called a tool
+    connected_at: float | None = None  # it first reached the gateway
+    tool_at: float | None = None  # its model last called a tool
     motion_at: float | None = None  # its screen moved
     progress_at: float | None = None  # it called a tool, told an event, committed, or was given work
     progress_by: Sign | None = None
@@ -180,20 +185,28 @@ class Fleet(Value):
 
     members: tuple[Member, ...] = ()
 
-    @property
+    @cached_property
     def live(self) -> tuple[Member, ...]:
         return tuple(member for member in self.members if member.live)
 
     def of(self, role: Role) -> tuple[Member, ...]:
         """The live agents of a role that still take work, or are about to."""
-        stopping = AgentState.STOPPING
-        return tuple(m for m in self.members if m.spec.role is role and m.live and m.status.state is not stopping)
+        return self._of.get(role, ())
 
     def idle(self, role: Role) -> tuple[Member, ...]:
         return tuple(member for member in self.of(role) if member.idle)
 
     def get(self, name: str) -> Member | None:
-        return next((member for member in self.members if member.name == name), None)
+        return self._named.get(name)
+
+    @cached_property
+    def _of(self) -> dict[Role, tuple[Member, ...]]:
+        working = [member for member in self.live if member.status.state is not AgentState.STOPPING]
+        return {role: tuple(member for member in working if member.spec.role is role) for role in Role}
+
+    @cached_property
+    def _named(self) -> dict[str, Member]:
+        return {member.name: member for member in reversed(self.members)}  # the first one of a name counts
 
 
 class Team(Value):
@@ -212,7 +225,7 @@ class Observation(Value):
     """
 
     name: str
-    incarnation: int
+    incarnation: int | None = None
     motion_at: float | None = None
     progress_at: float | None = None
     progress_by: Sign | None = None

@@ -37,6 +37,17 @@ class Program(Value):
     trial: bool = False
 
 
+class Breakers(Value):
+    """Which (node, backend) pairs let nobody through, and which let one through to try."""
+
+    degraded: frozenset[tuple[str, str]] = frozenset()
+    trial: frozenset[tuple[str, str]] = frozenset()
+
+    def on(self, node: str, backend: str) -> dict[str, bool]:
+        """The two fields of a `Program` there."""
+        return {"degraded": (node, backend) in self.degraded, "trial": (node, backend) in self.trial}
+
+
 class NodeView(Value):
     """A node of the cluster as the scaler sees it: what it can run, and how many more agents fit."""
 

@@ -15,6 +15,7 @@ class EventKind(StrEnum):
     REMOVED = "removed"
     STALL = "stall"
     RAPID_DEATH = "rapid-death"
+    ADOPTED = "adopted"  # a new actor has taken over an agent's pane
     DIED = "died"  # a program ended; what follows is its removal
     CLAIMED = "claimed"
     RELEASED = "released"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from loreli_ray.config import TimeoutsConfig
-from loreli_ray.model import Record, Sign, Value
+from loreli_ray.model import Record, Value
 
 THRESHOLD = 3
 FIRST_PAUSE = 30.0
@@ -60,7 +60,7 @@ class Breaker(Value):
         facts = record.facts
         if self.failed_at is None or facts.registered_at < self.failed_at or facts.started_at is None:
             return False
-        return facts.progress_by is Sign.TOOL_CALL and now - facts.started_at > timeouts.rapid_death
+        return facts.tool_at is not None and now - facts.started_at > timeouts.rapid_death
 
     def lets_through(self, now: float, *, registered: Iterable[float]) -> bool:
         """Whether another agent may be started. `registered` are the times at which those of its agents began that

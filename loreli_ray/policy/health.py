@@ -20,11 +20,11 @@ def derive(record: Record) -> Status:
         return Status(state=AgentState.EXITED, source="process", since=facts.exit.at, detail=str(facts.exit))
     if facts.lost_at is not None:
         return Status(state=AgentState.LOST, source="supervisor", since=facts.lost_at, detail="its actor is gone")
+    if facts.dormant_at is not None:  # also on its way out: it counts for no cap, and must not begin to
+        return Status(state=AgentState.DORMANT, source="program", since=facts.dormant_at, detail=facts.doing)
     if record.leaving is not None:
         since = facts.stop_at if facts.stop_at is not None else facts.registered_at
         return Status(state=AgentState.STOPPING, source="supervisor", since=since, detail=record.leaving.why)
-    if facts.dormant_at is not None:
-        return Status(state=AgentState.DORMANT, source="program", since=facts.dormant_at, detail=facts.doing)
     if facts.stop_at is not None:
         return Status(state=AgentState.STOPPING, source="supervisor", since=facts.stop_at, detail=facts.stop_reason)
     spoke = facts.progress_at if facts.progress_at is not None else facts.connected_at

@@ -66,13 +66,21 @@ class _Scene:
 
 
 def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
-    """An idle agent that nothing needs and without which more could be started; none while another is leaving."""
-    if not draft.crowded or any(member.status.state is AgentState.STOPPING for member in scene.fleet.members):
+    """An idle agent that nothing needs and without which more could be started; none while another is leaving.
+
+    Of those who are in the way of the same things one is tried.
+    """
+    full = len(draft.placements) >= scene.scaling.max_per_tick
+    if full or any(member.status.state is AgentState.STOPPING for member in scene.fleet.members):
         return ()
-    tried: set[tuple[Role, Side, str]] = set()
+    nodes = {node.id: (node.programs, node.slots) for node in scene.nodes}
+    tried: set[tuple[object, ...]] = set()
     for name in chain.from_iterable(demand.surplus for demand in scene.demands):
         member = scene.fleet.get(name)
-        if member is None or (kind := (member.spec.role, member.spec.side, member.spec.node)) in tried:
+        if member is None or not (draft.crowded or member.spec.role in draft.capped):
+            continue
+        kind = (member.spec.role, member.spec.side, nodes.get(member.spec.node))
+        if kind in tried:
             continue
         tried.add(kind)
         if len(_Draft.of(scene.without(member)).placements) > len(draft.placements):
@@ -82,17 +90,41 @@ def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
 
 @dataclass
 class _Draft:
-    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full."""
+    """The plan as it grows, and what it comes to.
+
+    `crowded` when somebody had to wait only because the team or a node is full, `capped` are the roles at their caps.
+    `live` are the agents of each role, `peers` those that take work, by side; `reviewing` are the sides that each node
+    could have reviewers of.
+    """
 
     scene: _Scene
     nodes: list[NodeView]
+    sides: dict[str, Side]
+    single: bool
+    reviewing: dict[str, frozenset[Side]]
+    live: Counter[Role]
+    peers: dict[Role, Counter[Side]]
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
     crowded: bool = False
+    capped: set[Role] = field(default_factory=set[Role])
 
     @classmethod
     def of(cls, scene: _Scene) -> _Draft:
-        draft = cls(scene, list(scene.nodes))
+        programs = [program for node in scene.nodes for program in node.programs]
+        sides = {provider: scene.sides.of(provider) for provider in {program.provider for program in programs}}
+        draft = cls(
+            scene=scene,
+            nodes=list(scene.nodes),
+            sides=sides,
+            single=single_sided(programs, scene.sides),
+            reviewing={
+                node.id: frozenset(sides[p.provider] for p in node.programs if Role.REVIEWER in p.roles)
+                for node in scene.nodes
+            },
+            live=Counter(member.spec.role for member in scene.fleet.live),
+            peers={role: Counter(member.spec.side for member in scene.fleet.of(role)) for role in Role},
+        )
         for demand in sorted(scene.demands, key=lambda demand: PRIORITY.index(demand.role)):
             if demand.deficit > 0:
                 draft._serve(demand)
@@ -113,9 +145,10 @@ class _Draft:
         if len(self.placements) >= scaling.max_per_tick:
             return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
         cap = scaling.max_per_role.get(role.value)
-        if cap is not None and self._count(role) >= cap:
-            return self._refuse(role, f"at its cap of {cap}", crowded=True)
-        if self._live() >= scaling.max_agents:
+        if cap is not None and self.live[role] >= cap:
+            self.capped.add(role)
+            return self._refuse(role, f"at its cap of {cap}")
+        if self.live.total() >= scaling.max_agents:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
@@ -124,12 +157,17 @@ class _Draft:
         if program is None:
             what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
-        node, side = free[program], self.scene.sides.of(program.provider)
-        self.nodes[self.nodes.index(node)] = _taken(node, program)
+        self._add(role, program, free[program])
+        return True
+
+    def _add(self, role: Role, program: Program, node: NodeView) -> None:
+        side = self.sides[program.provider]
+        self.nodes = [_taken(other, program) if other is node else other for other in self.nodes]
+        self.live[role] += 1
+        self.peers[role][side] += 1
         self.placements.append(
             Placement(role=role, provider=program.provider, backend=program.backend, node=node.id, side=side)
         )
-        return True
 
     def _refuse(self, role: Role, why: str, *, crowded: bool = False) -> bool:
         self.refusals.append(f"{role}: {why}")
@@ -142,8 +180,8 @@ class _Draft:
             programs=tuple(programs),
             sides=self.scene.sides,
             against=against,
-            peers=self._peers(role),
-            single=self._single,
+            peers=self.peers[role],
+            single=self.single,
         )
 
     def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
@@ -151,56 +189,46 @@ class _Draft:
 
         With `role` action, only where that leaves room for reviewers; a degraded program stays, to name its stand-in.
         """
+        needs = {side: self._needs(side) for side in Side} if role is Role.ACTION else {}
         best: dict[str, tuple[Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
-                if role is Role.ACTION and not program.degraded and not self._leaves_room(program, node):
+                need = needs.get(self.sides[program.provider], ())
+                if not program.degraded and not self._leaves_room(need, node):
                     continue
                 known = best.get(program.backend)
                 if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
                     best[program.backend] = (program, node)  # keeps its place in the order
         return dict(best.values())
 
-    def _leaves_room(self, program: Program, node: NodeView) -> bool:
-        """Whether the reviewers who will be needed still fit, if this becomes an action agent on this node."""
-        missing = self._missing_reviewers(self.scene.sides.of(program.provider))
-        if self._live() + 1 + len(missing) > self.scene.scaling.max_agents:
+    def _needs(self, side: Side) -> Sequence[tuple[frozenset[Side], int]] | None:
+        """How many slots are to spare for the reviewers who will be needed when an action agent of `side` joins: of any
+        side among theirs, and of each; None when the team's cap has no room for them."""
+        missing = self._missing_reviewers(side)
+        if self.live.total() + 1 + len(missing) > self.scene.scaling.max_agents:
+            return None
+        groups = [missing, *(frozenset({one}) for one in missing)]
+        return [(group, self._slots(group) - len(group)) for group in groups]
+
+    def _leaves_room(self, needs: Sequence[tuple[frozenset[Side], int]] | None, node: NodeView) -> bool:
+        """Whether the reviewers who will be needed still fit when one slot of this node is taken."""
+        if needs is None:
             return False
-        groups = [missing, *({side} for side in missing)]
-        return all(self._slots(group, taken_on=node) >= len(group) for group in groups)
+        return all(spare >= (not self.reviewing[node.id].isdisjoint(group)) for group, spare in needs)
 
-    def _missing_reviewers(self, side: Side) -> set[Side]:
+    def _missing_reviewers(self, side: Side) -> frozenset[Side]:
         """The sides without a reviewer that will need one, if an action agent of `side` joins."""
-        reviewers, authors = set(self._peers(Role.REVIEWER)), {side, *self._peers(Role.ACTION)}
-        if self._single:
-            return set() if reviewers else {side}
-        return {author.opposite for author in authors} - reviewers
+        reviewers, authors = self.peers[Role.REVIEWER].keys(), {side, *self.peers[Role.ACTION]}
+        if self.single:
+            return frozenset() if reviewers else frozenset({side})
+        return frozenset(author.opposite for author in authors) - reviewers
 
-    def _slots(self, sides: Collection[Side], *, taken_on: NodeView) -> int:
-        """Free slots for reviewers of any of these sides, one slot of a node being taken."""
-
-        def fits(program: Program) -> bool:
-            return Role.REVIEWER in program.roles and self.scene.sides.of(program.provider) in sides
-
-        return sum(node.slots - (node is taken_on) for node in self.nodes if any(map(fits, node.programs)))
-
-    @property
-    def _single(self) -> bool:
-        return single_sided([program for node in self.nodes for program in node.programs], self.scene.sides)
+    def _slots(self, sides: Collection[Side]) -> int:
+        """Free slots for reviewers of any of these sides."""
+        return sum(node.slots for node in self.nodes if not self.reviewing[node.id].isdisjoint(sides))
 
     def _first_author(self) -> str | None:
         return next((member.spec.provider for member in self.scene.fleet.of(Role.ACTION)), None)
-
-    def _peers(self, role: Role) -> Counter[Side]:
-        live = Counter(member.spec.side for member in self.scene.fleet.of(role))
-        return live + Counter(placement.side for placement in self.placements if placement.role is role)
-
-    def _live(self) -> int:
-        return len(self.scene.fleet.live) + len(self.placements)
-
-    def _count(self, role: Role) -> int:
-        live = sum(member.spec.role is role for member in self.scene.fleet.live)
-        return live + sum(placement.role is role for placement in self.placements)
 
 
 def _taken(node: NodeView, program: Program) -> NodeView:

@@ -80,21 +80,17 @@ def escalate(tick: Tick) -> Iterator[Intent]:
 
 def scan(tick: Tick) -> Iterator[Intent]:
     """Gives work to idle agents: first claims of ours that wait for their agent, then free issues."""
-    idle, given = list(tick.fleet.idle(Role.ACTION)), set[int]()
+    idle, given = {member.name: member for member in tick.fleet.idle(Role.ACTION)}, set[int]()
     for issue in tick.workable:
         claim = tick.snapshot.claim(issue.number)
-        owner = next((member for member in idle if claim is not None and _owns(claim, member, tick=tick)), None)
-        if owner is not None and claim is not None:
-            idle.remove(owner)
+        owner = idle.get(claim.agent) if claim is not None else None
+        if owner is not None and claim is not None and _owns(claim, owner, tick=tick):
+            del idle[owner.name]
             given.add(issue.number)
             work = _assignment(issue, agent=owner.name, generation=claim.generation, tick=tick)
             yield Dispatch(agent=owner.name, assignment=work)
-    for issue in _unclaimed(tick):
-        if issue.number in given:
-            continue
-        if not idle:
-            return
-        agent = idle.pop(0)
+    waiting = (issue for issue in _unclaimed(tick) if issue.number not in given)
+    for agent, issue in zip(idle.values(), waiting, strict=False):
         claim = tick.snapshot.claim(issue.number)
         work = _assignment(issue, agent=agent.name, generation=claims.next_generation(claim), tick=tick)
         yield ClaimIssue(agent=agent.name, assignment=work, replaces=claim)
@@ -114,7 +110,7 @@ def demand(tick: Tick) -> Demand:
     """Issues to be worked on, against the agents that work or could (SPEC S14)."""
     agents = tick.fleet.of(Role.ACTION)
     busy = sum(member.assignment is not None for member in agents)
-    workload = busy + len(_unclaimed(tick))
+    workload = busy + sum(1 for _ in _unclaimed(tick))
     free = [member.name for member in agents if member.idle]
     surplus = free[: max(0, len(agents) - workload)]
     return Demand(
@@ -126,8 +122,8 @@ def demand(tick: Tick) -> Demand:
     )
 
 
-def _unclaimed(tick: Tick) -> list[Issue]:
-    return [issue for issue in tick.workable if _needs_author(issue, tick=tick)]
+def _unclaimed(tick: Tick) -> Iterator[Issue]:
+    return (issue for issue in tick.workable if _needs_author(issue, tick=tick))
 
 
 def _needs_author(issue: Issue, *, tick: Tick) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from loreli_ray.identity import Side
 from loreli_ray.model import (
     AskHuman,
     Assignment,
@@ -14,6 +15,7 @@ from loreli_ray.model import (
     Forward,
     Intent,
     Land,
+    Member,
     Pull,
     Role,
 )
@@ -33,13 +35,9 @@ def finish(tick: Tick) -> Iterator[Intent]:
 
 def scan(tick: Tick) -> Iterator[Intent]:
     """Gives each waiting pull request to an idle reviewer of the other side."""
-    idle = list(tick.fleet.idle(Role.REVIEWER))
-    for pull in _unserved(tick):
-        reviewer = next((member for member in idle if tick.may_review(member, pull)), None)
-        if reviewer is None:
-            continue
-        idle.remove(reviewer)
-        yield Dispatch(agent=reviewer.name, assignment=_assignment(pull, tick=tick))
+    for pull, reviewer in _matched(_unserved(tick), tick.fleet.idle(Role.REVIEWER), tick=tick):
+        if reviewer is not None:
+            yield Dispatch(agent=reviewer.name, assignment=_assignment(pull, tick=tick))
 
 
 def forward(tick: Tick) -> Iterator[Intent]:
@@ -84,22 +82,33 @@ def escalate(tick: Tick) -> Iterator[Intent]:
 def demand(tick: Tick) -> Demand:
     """Pull requests that wait for a verdict, against reviewers of the right side (SPEC S14)."""
     agents = tick.fleet.of(Role.REVIEWER)
-    waiting = _waiting(tick)
-    unserved = _unserved(tick)
     free = [member for member in agents if member.assignment is None]  # idle, or about to be
-    for pull in list(unserved):
-        taker = next((member for member in free if tick.may_review(member, pull)), None)
-        if taker is not None:
-            free.remove(taker)
-            unserved.remove(pull)
+    matched = list(_matched(_unserved(tick), free, tick=tick))
+    unserved = [pull for pull, taker in matched if taker is None]
+    taken = {taker.name for _, taker in matched if taker is not None}
     return Demand(
         role=Role.REVIEWER,
-        workload=len(waiting),
+        workload=len(_waiting(tick)),
         supply=len(agents),
         deficit=len(unserved),
         action_providers=tuple(pull.by.provider for pull in unserved if pull.by is not None),
-        surplus=tuple(member.name for member in free if member.idle),
+        surplus=tuple(member.name for member in free if member.idle and member.name not in taken),
     )
+
+
+def _matched(pulls: Sequence[Pull], members: Sequence[Member], *, tick: Tick) -> Iterator[tuple[Pull, Member | None]]:
+    """Each pull request with the first of the members that may review it and has none yet."""
+    pools = {side: [m for m in members if tick.single or m.spec.side is side.opposite] for side in Side}
+    taken: set[str] = set()
+    for pull in pulls:
+        assert pull.by is not None
+        pool = pools[pull.by.side]
+        while pool and pool[0].name in taken:
+            pool.pop(0)
+        taker = next((m for m in pool if m.name not in taken and tick.may_review(m, pull)), None)
+        if taker is not None:
+            taken.add(taker.name)
+        yield pull, taker
 
 
 def _waiting(tick: Tick) -> list[Pull]:

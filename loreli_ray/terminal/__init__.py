@@ -5,7 +5,7 @@ The only room that imports libtmux. Everything here blocks (call it in a thread)
 
 from loreli_ray.terminal.clean import MAX_INPUT, clean_input, clean_output
 from loreli_ray.terminal.pane import MARKER, SETTLE, Pane, PaneInfo
-from loreli_ray.terminal.processes import Usage, alive, descendants, kill_tree, marked, start_time, usage
+from loreli_ray.terminal.processes import Usage, alive, descendants, kill_tree, marked, start_time, usages
 from loreli_ray.terminal.reaper import reaper_command
 from loreli_ray.terminal.server import TerminalServer
 from loreli_ray.terminal.status import ExitStatus, read_exit
@@ -32,5 +32,5 @@ __all__ = [
     "read_exit",
     "reaper_command",
     "start_time",
-    "usage",
+    "usages",
 ]

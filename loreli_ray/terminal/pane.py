@@ -125,8 +125,11 @@ class Pane:
         return None if self.status_file is None else read_exit(self.status_file)
 
     def stop(self, grace: float) -> ExitStatus | None:
-        """Ends the program and all it started, then the pane. `grace`: not less than the one it was launched with."""
-        end_panes([self], grace=grace)
+        """Ends the program and all it started; the pane keeps what it showed.
+
+        `grace`: not less than the one it was launched with.
+        """
+        end_panes([self], grace=grace, close=False)
         return self.exit_status()
 
     def close(self) -> None:
@@ -165,8 +168,9 @@ class Pane:
         )
 
 
-def end_panes(panes: Sequence[Pane], *, grace: float) -> None:
-    """Ends panes side by side: SIGTERM to the reapers, SIGKILL to their trees after `grace`, then strays and panes.
+def end_panes(panes: Sequence[Pane], *, grace: float, close: bool = True) -> None:
+    """Ends panes side by side: SIGTERM to the reapers, SIGKILL to their trees after `grace`, then strays; and the panes
+    themselves when `close`.
 
     Raises `TerminalError` after every pane was tried, when something could not be ended.
     """
@@ -174,7 +178,7 @@ def end_panes(panes: Sequence[Pane], *, grace: float) -> None:
     problems = [problem for pane in panes if pane.alive() and (problem := _kill(pane.pid))]
     marks = {pane.marker for pane in panes} - {""}
     problems += [problem for pid, mark in marked(MARKER).items() if mark in marks and (problem := _kill(pid))]
-    for pane in panes:
+    for pane in panes if close else ():
         try:
             pane.close()
         except TerminalError as error:

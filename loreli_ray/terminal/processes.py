@@ -9,19 +9,21 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from loreli_ray.errors import TerminalError
 from loreli_ray.terminal.reaper import descendants
 
-__all__ = ["Usage", "alive", "descendants", "kill_tree", "marked", "start_time", "usage"]
+__all__ = ["Usage", "alive", "descendants", "kill_tree", "marked", "start_time", "usages"]
 
 _PROC = Path("/proc")
+_DEAD = frozenset({"Z", "X"})
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_STATE, _UTIME, _STIME, _START, _RSS = 0, 11, 12, 19, 21
+_STATE, _PARENT, _START, _RSS = 0, 1, 19, 21
+_TIMES = slice(11, 15)  # utime, stime, and those of children that it has waited for
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +36,30 @@ class Usage:
 
 
 def start_time(pid: int) -> int | None:
-    """When `pid` began, in clock ticks since boot; None when there is no such process."""
+    """When `pid` began, in clock ticks since boot; None when it does not live."""
     fields = _stat(pid)
-    return int(fields[_START]) if fields else None
+    return int(fields[_START]) if fields and fields[_STATE] not in _DEAD else None
 
 
 def alive(pid: int, started: int) -> bool:
     """Whether the very process that began at `started` still runs."""
-    fields = _stat(pid)
-    return bool(fields) and fields[_STATE] not in ("Z", "X") and int(fields[_START]) == started
+    return start_time(pid) == started
 
 
-def usage(pid: int) -> Usage:
-    """What `pid` and its descendants use together; all zero when there is no such process."""
-    found = [fields for member in (pid, *descendants(pid)) if (fields := _stat(member))]
-    return Usage(
-        processes=len(found),
-        cpu=sum(int(fields[_UTIME]) + int(fields[_STIME]) for fields in found) / _TICKS,
-        rss=sum(int(fields[_RSS]) for fields in found) * _PAGE,
-    )
+def usages(roots: Collection[int]) -> dict[int, Usage]:
+    """What each of `roots` uses together with its descendants; all zero where there is no such process.
+
+    /proc is read once for all of them. What ended children have used counts with the parent that waited for them.
+    """
+    found = {
+        int(entry.name): fields
+        for entry in _PROC.iterdir()
+        if entry.name.isdigit() and (fields := _stat(int(entry.name)))
+    }
+    children: dict[int, list[int]] = {}
+    for pid, fields in found.items():
+        children.setdefault(int(fields[_PARENT]), []).append(pid)
+    return {root: _sum([found[pid] for pid in _tree(root, children) if pid in found]) for root in roots}
 
 
 def marked(variable: str, value: str | None = None) -> dict[int, str]:
@@ -100,6 +107,21 @@ def _unseen(roots: tuple[int, ...], seen: dict[int, int]) -> dict[int, int]:
     candidates = {member for root in {*roots, *seen} for member in (root, *descendants(root))}
     times = {pid: start_time(pid) for pid in candidates if pid not in seen}
     return {pid: started for pid, started in times.items() if started is not None and alive(pid, started)}
+
+
+def _tree(root: int, children: Mapping[int, list[int]]) -> list[int]:
+    found = [root]
+    for pid in found:  # grows as it is read
+        found += children.get(pid, ())
+    return found
+
+
+def _sum(members: list[list[str]]) -> Usage:
+    return Usage(
+        processes=len(members),
+        cpu=sum(sum(map(int, fields[_TIMES])) for fields in members) / _TICKS,
+        rss=sum(int(fields[_RSS]) for fields in members) * _PAGE,
+    )
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

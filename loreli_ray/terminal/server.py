@@ -138,7 +138,7 @@ class TerminalServer:
         except (TerminalError, OSError):
             env_file.unlink(missing_ok=True)
             raise
-        return self._pane(info)
+        return self.pane(info)
 
     def panes(self) -> list[PaneInfo]:
         """Every pane of the server, in one call of tmux; none when there is no server."""
@@ -152,7 +152,7 @@ class TerminalServer:
     def find(self, agent: str) -> Pane | None:
         """The pane of `agent`'s newest incarnation, alive or dead, by the pane's own options."""
         found = [info for info in self.panes() if info.agent == agent]
-        return self._pane(max(found, key=lambda info: info.incarnation or 0)) if found else None
+        return self.pane(max(found, key=lambda info: info.incarnation or 0)) if found else None
 
     def collect_orphans(self, owned: Collection[str], *, grace: float = 5.0) -> int:
         """Ends every pane whose agent is not in `owned`, and processes of panes that are gone; returns how many panes.
@@ -163,7 +163,7 @@ class TerminalServer:
             panes = self.panes()
             known = {info.marker for info in panes}
             strays = [pid for pid, mark in self._marked().items() if mark not in known]
-        orphans = [self._pane(info) for info in panes if info.agent not in owned]
+        orphans = [self.pane(info) for info in panes if info.agent not in owned]
         kill_tree(*strays)
         end_panes(orphans, grace=grace)
         if orphans:
@@ -178,7 +178,7 @@ class TerminalServer:
             return
         with self._exclusive(timeout=grace + _LOCK_TIMEOUT):
             try:
-                panes = [self._pane(info) for info in self.panes()]
+                panes = [self.pane(info) for info in self.panes()]
             except TerminalError:
                 panes = []  # a server that hangs is ended together with all beneath it
             try:
@@ -194,7 +194,8 @@ class TerminalServer:
         tmux = ["env", "-u", "TMUX", "tmux", "-u", "-S", str(self.socket), "attach-session", "-t", pane.pane_id]
         return [*tmux, "-r"] if read_only else tmux
 
-    def _pane(self, info: PaneInfo) -> Pane:
+    def pane(self, info: PaneInfo) -> Pane:
+        """A handle on a pane that `panes` has shown."""
         return Pane(self._tmux, info, sleep=self._sleep)
 
     def _marked(self) -> dict[int, str]:
@@ -264,7 +265,7 @@ class TerminalServer:
         try:
             self._tmux.run(*words, "resize-window", "-t", info.pane_id, "-x", str(size[0]), "-y", str(size[1]))
         except TerminalError:
-            end_panes([self._pane(replace(info, agent="", incarnation=None, marker=""))], grace=0)
+            end_panes([self.pane(replace(info, agent="", incarnation=None, marker=""))], grace=0)
             raise
 
     def _end_server(self) -> None:

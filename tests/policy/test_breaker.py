@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loreli_ray.config import TimeoutsConfig
-from loreli_ray.model import Sign
 from loreli_ray.policy import Breaker, BreakerState
 from loreli_ray.policy.breaker import FIRST_PAUSE, LONGEST_PAUSE, THRESHOLD
 from tests.policy.kit import record
@@ -32,13 +31,13 @@ def test_it_opens_at_the_third_failure_in_a_row() -> None:
 @pytest.mark.parametrize(
     ("facts", "closed"),
     [
-        ({"registered_at": 41.0, "started_at": 42.0, "progress_at": 60.0, "progress_by": Sign.TOOL_CALL}, True),
-        ({"registered_at": 1.0, "started_at": 2.0, "progress_at": 60.0, "progress_by": Sign.TOOL_CALL}, False),  # old
+        ({"registered_at": 41.0, "started_at": 42.0, "tool_at": 60.0}, True),
+        ({"registered_at": 1.0, "started_at": 2.0, "tool_at": 60.0}, False),  # old
         (
-            {"registered_at": 41.0, "started_at": 50.0, "progress_at": 51.0, "progress_by": Sign.TOOL_CALL},
+            {"registered_at": 41.0, "started_at": 50.0, "tool_at": 51.0},
             False,
         ),  # young
-        ({"registered_at": 41.0, "started_at": 42.0, "progress_at": 60.0, "progress_by": Sign.WORK}, False),
+        ({"registered_at": 41.0, "started_at": 42.0, "progress_at": 60.0, "progress_by": "commit"}, False),
         ({"registered_at": 41.0}, False),
     ],
 )

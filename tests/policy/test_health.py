@@ -181,7 +181,7 @@ def test_being_busy_is_no_excuse_for_ever(busy_until: float, now: float, action:
 
 @given(at=st.floats(0, 5000), busy=st.none() | st.floats(0, 5000), now=st.floats(5000, 10_000))
 def test_being_busy_never_makes_a_silence_longer(at: float, busy: float | None, now: float) -> None:
-    known = {"connected_at": NOW, "progress_at": NOW + at}
+    known: dict[str, Any] = {"connected_at": NOW, "progress_at": NOW + at}
     quiet = silence(record(work=work(), **known), now=NOW + now, timeouts=CONFIG.timeouts)
     seen = record(work=work(), **known, busy_at=None if busy is None else NOW + busy)
     assert 0 <= silence(seen, now=NOW + now, timeouts=CONFIG.timeouts) <= quiet

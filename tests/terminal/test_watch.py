@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loreli_ray.terminal import PaneWatch, start_time, usage
+from loreli_ray.terminal import PaneWatch, start_time, usages
 
 
 @pytest.fixture
@@ -84,8 +84,8 @@ async def test_what_is_removed_is_not_heard(watch: PaneWatch, sleeper: subproces
 
 
 async def test_what_a_tree_uses(sleeper: subprocess.Popen[bytes]) -> None:
-    ours = usage(os.getpid())
+    ours = usages([os.getpid()])[os.getpid()]
     assert ours.processes >= 2
     assert ours.cpu > 0
     assert ours.rss > 1 << 20
-    assert usage(sleeper.pid).processes == 1
+    assert usages([sleeper.pid])[sleeper.pid].processes == 1

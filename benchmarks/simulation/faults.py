@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from random import Random
+from types import MappingProxyType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,7 +15,12 @@ class Fault(StrEnum):
     DEATH = "a program ends"
     LOST = "an agent's actor is gone while its program still works"
     HANG = "a program says nothing any more"
+    PAUSE = "a program says nothing until it is nudged"
+    LOOP = "a program is busy and gets nowhere"
+    DEAF = "an agent's actor does not answer, while its program works"
     LAUNCH = "a program never speaks, or ends at once"
+    QUOTA = "a backend's quota is used up: for a while its programs say so or end, new ones at once"
+    NODE = "a node is gone for a while, with all that runs on it"
     CRASH = "the reactor stops between two intents"
     REFUSED = "a write to the git host or a call between actors fails"
     UNHEARD = "a write is done, but its answer is lost"
@@ -33,21 +40,29 @@ class Fault(StrEnum):
 
 
 class Dice:
-    """Nothing goes wrong but `faults`, and nothing at all once `calm` is set."""
+    """Nothing goes wrong but `faults`, and nothing at all once `calm` is set.
 
-    def __init__(self, seed: int, faults: frozenset[Fault]) -> None:
+    `rarity` makes a fault that many times rarer: what is a storm for eight agents is the end of a thousand.
+    """
+
+    def __init__(self, seed: int, faults: frozenset[Fault], rarity: Mapping[Fault, int] = MappingProxyType({})) -> None:
         self._random = Random(seed)
+        self._rarity = rarity
         self.faults = faults
         self.calm = False
 
     def strikes(self, fault: Fault, *, one_in: int) -> bool:
-        return fault in self.faults and not self.calm and self._random.randrange(one_in) == 0
+        if fault not in self.faults or self.calm:
+            return False
+        return self._random.randrange(one_in * self._rarity.get(fault, 1)) == 0
 
     def perhaps(self, one_in: int = 2) -> bool:
         return self._random.randrange(one_in) == 0
 
-    def shuffled(self, items: list[T]) -> list[T]:
-        return self._random.sample(items, len(items))
+    def some(self, items: Collection[T], at_most: int | None = None) -> list[T]:
+        """`items` in any order: all of them, or `at_most` so many."""
+        several = list(items)
+        return self._random.sample(several, len(several) if at_most is None else min(at_most, len(several)))
 
     def number(self, below: int) -> int:
         return self._random.randrange(below)

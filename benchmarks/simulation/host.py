@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from itertools import count
 
+from benchmarks.simulation.faults import Dice, Fault
+from benchmarks.simulation.invariants import must
 from loreli_ray.errors import Conflict, Refused, ToolRefused
 from loreli_ray.model import Authorship, Claim, Issue, Outcome, Pull, Review, Snapshot
-from tests.roles.faults import Dice, Fault
 
 LABEL, HUMAN = "loreli", "loreli:human"
 
 
 class Host:
-    """One repository. `landed` maps an issue to its merged pull request, `held` one to why a human has it."""
+    """One repository. `landed` maps an issue to its merged pull request, `held` one to why a human has it.
 
-    def __init__(self, issues: int, *, dice: Dice, single: bool, closes: bool) -> None:
+    With `Fault.CONFLICT`, the issues change `files` files between them; else each changes one of its own.
+    """
+
+    def __init__(self, issues: int, *, dice: Dice, single: bool, closes: bool, files: int) -> None:
         self.now = 1_000_000.0
         self.dice = dice
         self.single = single
@@ -32,9 +36,12 @@ class Host:
         self.claims: dict[int, Claim] = {}
         self.landed: dict[int, Pull] = {}
         self.held: dict[int, str] = {}
-        self._base: list[int] = []  # the file that each landing changed
-        self._heads: dict[str, int] = {self.base_head: 0}  # how much of the base a head holds
+        self._files = files
+        self._landings = 0
+        self._changed: dict[int, int] = {}  # the last landing that changed a file
+        self._heads: dict[str, int] = {self.base_head: 0}  # how many landings a head holds
         self._parents: dict[str, str] = {}
+        self._pull_of: dict[str, int] = {}  # the open pull request of a branch
         self._numbers = count(issues + 1)
         self._names = count(1)
 
@@ -42,7 +49,7 @@ class Host:
 
     @property
     def base_head(self) -> str:
-        return f"base-{len(self._base)}"
+        return f"base-{self._landings}"
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
@@ -67,17 +74,17 @@ class Host:
 
     def _mergeable(self, pull: Pull) -> bool:
         assert pull.by is not None
-        return self._file(pull.by.issue) not in self._base[self._heads[pull.head] :]
+        return self._changed.get(self._file(pull.by.issue), 0) <= self._heads[pull.head]
 
     def _file(self, issue: int) -> int:
-        return issue % 2 if Fault.CONFLICT in self.dice.faults else issue
+        return issue % self._files if Fault.CONFLICT in self.dice.faults else issue
 
     # ── branches ──
 
     def commit(self, parent: str, *, merge_base: bool) -> str:
         """A new commit on top of `parent`, on somebody's disk."""
         head = f"head-{next(self._names)}"
-        self._heads[head] = len(self._base) if merge_base else self._heads[parent]
+        self._heads[head] = self._landings if merge_base else self._heads[parent]
         self._parents[head] = parent
         return head
 
@@ -85,9 +92,8 @@ class Host:
         if branch in self.branches and not self._descends(head, self.branches[branch]):
             raise ToolRefused("not a fast-forward", subject=branch)
         self.branches[branch] = head
-        for number, pull in self.pulls.items():
-            if pull.head_ref == branch:
-                self.pulls[number] = pull.model_copy(update={"head": head})
+        if (number := self._pull_of.get(branch)) is not None:
+            self.pulls[number] = self.pulls[number].model_copy(update={"head": head})
 
     def _descends(self, head: str | None, ancestor: str) -> bool:
         while head is not None and head != ancestor:
@@ -97,11 +103,13 @@ class Host:
     # ── writing ──
 
     def open_pull(self, *, branch: str, by: Authorship) -> int:
-        for number, pull in self.pulls.items():
-            if pull.head_ref == branch:
-                self.pulls[number] = pull.model_copy(update={"by": by})
-                return number
-        number = next(self._numbers)
+        claim = self.claims.get(by.issue)
+        mine = claim is not None and claim.held(self.now) and claim.session == by.session and claim.agent == by.agent
+        must(mine, f"handed in without the claim: issue #{by.issue}, {by.agent} of {by.session}; it is {claim}")
+        if (known := self._pull_of.get(branch)) is not None:
+            self.pulls[known] = self.pulls[known].model_copy(update={"by": by})
+            return known
+        number = self._pull_of[branch] = next(self._numbers)
         self.pulls[number] = Pull(
             number=number, title=branch, head_ref=branch, head=self.branches[branch], base="main", by=by
         )
@@ -109,7 +117,7 @@ class Host:
 
     def review(self, pull: Pull, *, outcome: Outcome, by: Authorship) -> None:
         now = self.pulls[pull.number]
-        assert by.side is not (now.by or by).side or self.single, "a side reviewed itself"
+        must(by.side is not (now.by or by).side or self.single, f"a side reviewed itself: #{pull.number}, {by.agent}")
         if any(r.by is not None and r.by.agent == by.agent and r.commit == pull.head for r in now.reviews):
             return
         review = Review(id=next(self._names), outcome=outcome, commit=pull.head, body=outcome.value, by=by)
@@ -122,8 +130,8 @@ class Host:
         self._check_merge(now)
         assert now.by is not None
         self.landed[now.by.issue] = now
-        self._base.append(self._file(now.by.issue))
-        self._heads[self.base_head] = len(self._base)
+        self._landings += 1
+        self._changed[self._file(now.by.issue)] = self._heads[self.base_head] = self._landings
         self.close_pull(now.number, delete=True)
         if self.closes:
             self.close_issue(now.by.issue)
@@ -131,23 +139,30 @@ class Host:
     def _check_merge(self, pull: Pull) -> None:
         assert pull.by is not None
         seen = [review for review in pull.reviews if review.commit == pull.head and review.by is not None]
-        assert seen, "nothing lands without a verdict on exactly its head"
-        verdict = seen[-1]
-        assert verdict.by is not None
-        assert verdict.outcome is Outcome.APPROVE
-        assert verdict.by.side is pull.by.side.opposite or self.single, "the other side must have judged it"
+        verdict = seen[-1] if seen else None
+        by = verdict.by if verdict is not None else None
+        what = f"issue #{pull.by.issue}, #{pull.number} at {pull.head}"
+        must(verdict is not None and by is not None, f"landed without a verdict on exactly its head: {what}")
+        assert verdict is not None
+        assert by is not None
+        must(verdict.outcome is Outcome.APPROVE, f"landed without approval: {what}")
+        must(by.side is pull.by.side.opposite or self.single, f"landed without the other side's approval: {what}")
         claim = self.claims.get(pull.by.issue)
-        assert claim is None or claim.generation == pull.by.generation, "nothing of a stale generation lands"
-        assert pull.by.issue not in self.landed, "nothing lands twice"
+        must(claim is None or claim.generation == pull.by.generation, f"landed though of a stale generation: {what}")
+        must(pull.by.issue not in self.landed, f"landed twice: {what}")
 
     def close_pull(self, number: int, *, delete: bool) -> None:
-        if (pull := self.pulls.pop(number, None)) is not None and delete:
+        if (pull := self.pulls.pop(number, None)) is None:
+            return
+        del self._pull_of[pull.head_ref]
+        if delete:
             self.branches.pop(pull.head_ref, None)
 
     def close_issue(self, number: int) -> None:
         self.issues.pop(number, None)
 
     def hold(self, issue: int, why: str) -> None:
+        """Puts an issue into a human's hands; why is written down."""
         self.held[issue] = why
         self.label(issue, HUMAN)
 
@@ -170,7 +185,9 @@ class Host:
         now = self.claims.get(issue)
         if (now.oid if now else None) != (seen.oid if seen else None):
             raise Conflict("somebody else moved the claim", subject=f"#{issue}")
-        assert now is None or generation >= now.generation, "a generation only ever rises"
+        known = (now.generation, now.session, now.agent) if now is not None else (0, "", "")
+        given = (generation, session, agent)
+        must(given == known or generation > known[0], f"a claim changed hands in one generation: {known} to {given}")
         oid = f"oid-{next(self._names)}"
         claim = Claim(issue=issue, session=session, agent=agent, generation=generation, until=until, oid=oid)
         self.claims[issue] = claim

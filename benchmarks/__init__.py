@@ -1,0 +1,1 @@
+"""What the control plane costs, measured: `python -m benchmarks NAME`. One package for each benchmark."""
