@@ -19,6 +19,7 @@
     ├── LedgerError           the session's record can't be read or written
     ├── ToolRefused           an agent asked for what it may not do; the text tells it why
     └── SessionError          a session can't be started, found or stopped
+        ├── NotRunning        it does not run, or does not answer
         └── DeadlineExceeded  an actor did not answer in time (which is not a death)
 
 Every error carries its subject: the agent, pane, issue or file that it is about.
@@ -133,6 +134,10 @@ class ToolRefused(LoreliError):
 
 class SessionError(LoreliError):
     """A session can't be started, found or stopped."""
+
+
+class NotRunning(SessionError):
+    """The session does not run, or its API does not answer."""
 
 
 class DeadlineExceeded(SessionError):

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,7 +22,7 @@ from starlette.routing import Route
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
 from loreli_ray.files import write_private
-from loreli_ray.model import Cause, Event
+from loreli_ray.model import Cause, Event, EventQuery
 from loreli_ray.observe.metrics import Metrics
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -32,8 +33,8 @@ class Session(Protocol):
     """What the API asks of the supervisor; see there."""
 
     async def status(self) -> dict[str, Any]: ...
-    async def events(self, after: int = 0, agent: str = "", limit: int = 1000) -> list[Event]: ...
-    async def screen(self, name: str, lines: int) -> str: ...
+    async def events(self, query: EventQuery) -> list[Event]: ...
+    async def screen(self, name: str, lines: int) -> tuple[str, bool]: ...
     async def attach_command(self, name: str) -> list[str]: ...
     async def answer(self, name: str, text: str) -> None: ...
     async def stop(self, name: str, cause: Cause, reason: str) -> None: ...
@@ -64,7 +65,7 @@ class Api:
             Route("/status", self._guarded(self._status)),
             Route("/events", self._guarded(self._events)),
             Route("/metrics", self._guarded(self._metrics_text)),
-            Route("/agents/{name}/screen", self._guarded(self._screen)),
+            Route("/agents/{name:path}/screen", self._guarded(self._screen)),
             Route("/agents/{name}/attach", self._guarded(self._attach)),
             Route("/agents/{name}/send", self._guarded(self._send), methods=["POST"]),
             Route("/agents/{name}/stop", self._guarded(self._stop), methods=["POST"]),
@@ -94,18 +95,21 @@ class Api:
         return JSONResponse(await self._session.status())
 
     async def _events(self, request: Request) -> Response:
-        query = request.query_params
-        found = await self._session.events(
-            after=_whole(query.get("after"), 0), agent=query.get("agent", ""), limit=_whole(query.get("limit"), 1000)
-        )
-        return JSONResponse([event.model_dump(mode="json") for event in found])
+        given = request.query_params
+        try:
+            query = EventQuery.model_validate({**given, "kinds": given.getlist("kinds")})
+        except ValidationError as error:
+            return _error(400, f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}")
+        found = [event.model_dump(mode="json") for event in await self._session.events(query)]
+        return Response(json.dumps(found), media_type="application/json")  # ASCII: half a character is no UTF-8
 
     async def _metrics_text(self, _: Request) -> Response:
         return Response(self._metrics.render(), media_type="text/plain; version=0.0.4")
 
     async def _screen(self, request: Request) -> Response:
         lines = max(1, _whole(request.query_params.get("lines"), 200))
-        return JSONResponse({"screen": await self._session.screen(_name(request), lines)})
+        screen, live = await self._session.screen(_name(request), lines)
+        return JSONResponse({"screen": screen, "live": live})
 
     async def _attach(self, request: Request) -> Response:
         return JSONResponse({"command": await self._session.attach_command(_name(request))})

@@ -1,7 +1,7 @@
-"""What a node sees of its agents without asking them: one call of tmux, and a little of /proc, for all of them together.
+"""What a node sees of its agents without asking them: one call of tmux and a little of /proc, for all of them.
 
-The strongest evidence first: how a program ended (its reaper's status file); what it shows to be getting on (events that
-it or a hook of it writes down, commits); that something works for it (processor time of its tree, a tool call under way);
+The strongest evidence first: how a program ended (its reaper's status file); what shows that it gets on (events that it
+or a hook of it writes down, commits); that something works for it (processor time of its tree, a tool call under way);
 that its screen moves, and what stands on it once it has come to rest.
 """
 

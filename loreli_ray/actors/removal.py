@@ -12,6 +12,7 @@ from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import Conflict
+from loreli_ray.ledger import death_log
 from loreli_ray.model import Claim, Event, EventKind, Record, Role, Step, Verdict
 from loreli_ray.policy import removal
 
@@ -87,7 +88,7 @@ class WayOut:
         if (node := self._node) is None:
             return
         text = await node.call("capture", self._record.name, SCREEN_LINES)
-        path = self._settings.logs / f"{self._record.name}.death.log"
+        path = death_log(self._settings.logs, self._record.name)
         if text or not path.exists():  # an earlier try may have seen more
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.write_text(text, encoding="utf-8")

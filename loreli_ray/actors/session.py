@@ -37,6 +37,7 @@ from loreli_ray.config import Config
 from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.files import write_private
 from loreli_ray.hub import Hub
+from loreli_ray.ledger import Ledger
 from loreli_ray.model import Credentials, Fleet, Team
 from loreli_ray.terminal import TerminalServer
 
@@ -59,13 +60,15 @@ class Session:
         """Starts a session for `repo`, or goes on with the one that it had.
 
         `address` names a Ray cluster; without one a head of our own is started, or the one that already runs is used.
-        Raises `HubError` when the git host does not let us in, `SessionError` when Ray or an actor does not start.
+        Raises `HubError` when the git host does not let us in, `LedgerError` when the
+        session's record can't be used, `SessionError` when Ray or an actor does not start.
         """
         if address is None and shutil.which("tmux") is None:
             raise SessionError("tmux is not installed: `loreli-ray doctor` names the command that installs it")
         say(f"asking {config.hub.api_url} for {repo}")
         settings = _settings(config, repo)
         asyncio.run(_check_hub(settings, credentials))
+        Ledger(settings.ledger).close()  # damaged, locked or too new: said now, not again and again by a supervisor
         session = cls(settings, join(config, address=address, say=say))
         if session.runs:
             say("it runs already; a changed configuration counts after `loreli-ray down`")

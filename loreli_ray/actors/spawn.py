@@ -30,7 +30,7 @@ def create_control(kind: str, actor: type, settings: SessionSettings) -> Any:
 def node_key(node: Mapping[str, Any]) -> str:
     """What a session knows a node by, of one entry of `ray.nodes()`.
 
-    A label of ours stays the same when Ray is started anew, so that agents find their panes again; Ray's own id changes.
+    A label of ours stays when Ray is started anew, so that agents find their panes again; Ray's own id changes.
     """
     return str(node["Labels"].get(NODE_LABEL) or node["NodeID"])
 

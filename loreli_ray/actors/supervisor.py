@@ -23,7 +23,7 @@ from loreli_ray.actors.report import Board, status_report
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.identity import Sides
-from loreli_ray.ledger import Ledger
+from loreli_ray.ledger import Ledger, read_death_log
 from loreli_ray.model import (
     Action,
     AgentSpec,
@@ -32,6 +32,7 @@ from loreli_ray.model import (
     Cause,
     Event,
     EventKind,
+    EventQuery,
     Exit,
     Feedback,
     Landed,
@@ -282,7 +283,7 @@ class Supervisor:
         return self._registry.gates()
 
     async def reset(self, backend: str) -> int:
-        """Closes the breakers of a backend by hand; how many were not closed. Raises `SessionError` for an unknown one."""
+        """Closes a backend's breakers by hand; how many were not closed. Raises `SessionError` for an unknown one."""
         if backend not in self._config.backends:
             known = ", ".join(self._config.backends)
             raise SessionError(f"there is no such backend; there are: {known}", subject=backend)
@@ -323,18 +324,19 @@ class Supervisor:
             now=self._clock.now(),
         )
 
-    async def events(self, after: int = 0, agent: str = "", limit: int = 1000) -> list[Event]:
-        return self._ledger.events(after=after, agent=agent, limit=limit)
+    async def events(self, query: EventQuery) -> list[Event]:
+        """Raises `SessionError` when it asks for an agent that there never was."""
+        if query.agent:
+            self._ledger.expect(query.agent)
+        return self._ledger.events(**dict(query))
 
-    async def screen(self, name: str, lines: int) -> str:
-        """The last lines on an agent's screen, or of its death log when it is gone."""
+    async def screen(self, name: str, lines: int) -> tuple[str, bool]:
+        """The last lines on an agent's screen, or of its death log when it is gone; and whether it is there."""
         record = self._registry.find(name)
         if record is not None:
-            return await self._node(record.spec.node).call("capture", name, lines)
-        path = self._settings.logs / f"{name}.death.log"
-        if not path.exists():
-            raise SessionError("there is no such agent, and no log of one", subject=name)
-        return "\n".join(path.read_text(encoding="utf-8").splitlines()[-lines:])
+            return await self._node(record.spec.node).call("capture", name, lines), True
+        self._ledger.expect(name)
+        return read_death_log(self._settings.logs, name, lines=lines), False
 
     async def attach_command(self, name: str) -> list[str]:
         """The command that shows an agent's pane, to be run on the agent's node."""

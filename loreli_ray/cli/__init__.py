@@ -5,14 +5,16 @@ A command imports what it needs when it runs: `status` must answer in a tenth of
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
 from types import FrameType
+from typing import cast
 
 import typer
 
-from loreli_ray.cli import agents, backends, demo, doctor, forge, session
+from loreli_ray.cli import agents, backends, demo, doctor, events, forge, session
 from loreli_ray.errors import LoreliError, UsageError
 
 app = typer.Typer(
@@ -29,6 +31,7 @@ app.command("up")(session.up)
 app.command("down")(session.down)
 app.command("status")(session.status)
 app.command("agents")(agents.agents)
+app.command("events")(events.events)
 app.command("logs")(agents.logs)
 app.command("attach")(agents.attach)
 app.command("send")(agents.send)
@@ -42,6 +45,9 @@ def main() -> None:
     """The console script. Exit codes: 0 done, 1 failed, 2 asked wrongly, 128 + n ended by signal n (Ctrl-C: 130)."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
+    cast("io.TextIOWrapper", sys.stdout).reconfigure(
+        errors="replace"
+    )  # what an agent wrote may not exist in the terminal's encoding
     try:
         app()
     except UsageError as error:

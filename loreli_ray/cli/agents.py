@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loreli_ray.cli.options import AgentArgument, ConfigOption, JsonOption, SessionOption, client
+from loreli_ray.cli.options import (
+    AgentArgument,
+    ConfigOption,
+    FollowOption,
+    JsonOption,
+    SessionOption,
+    client,
+    recorded_folder,
+)
+from loreli_ray.cli.output import dated, note, piped
 
-_POLL = 0.5
+if TYPE_CHECKING:
+    from loreli_ray.cli.history import History
+
+_EVENTS = 1000
 
 
 def agents(session: SessionOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -32,25 +43,22 @@ def logs(
     name: AgentArgument,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many lines of its screen.")] = 200,
     events: Annotated[bool, typer.Option("--events", help="What the ledger says of it, not its screen.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    follow: FollowOption = False,
     session: SessionOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what an agent's screen shows, also after its death, or its events."""
-    asked = client(session, config)
-    shown, after = "", 0
-    while True:
+    """Show what an agent's screen shows or showed last, or its events; also after its death, or the session's end."""
+    from loreli_ray.cli.history import History
+
+    history = History(recorded_folder(session, config))
+    with piped():
         if events:
-            for event in asked.events(after=after, agent=name):
-                after = event["seq"]
-                typer.echo(_event_line(event))
+            _print_events(history, name, follow=follow)
         else:
-            screen = asked.screen(name, lines=lines)
-            typer.echo(_added(shown, screen), nl=screen != shown)
-            shown = screen
-        if not follow:
-            return
-        time.sleep(_POLL)
+            shown = ""
+            for screen in history.screens(name, lines=lines, follow=follow):
+                typer.echo(_added(shown, screen), nl=screen != shown)
+                shown = screen
 
 
 def attach(
@@ -88,10 +96,13 @@ def stop(
         asked.stop(name)
 
 
-def _event_line(event: dict[str, Any]) -> str:
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["at"]))
-    issue = f" #{event['issue']}" if event["issue"] else ""
-    return f"{at} {event['kind']}{issue} {event['text']}"
+def _print_events(history: History, name: str, *, follow: bool) -> None:
+    for batch in history.events(follow=follow, limit=_EVENTS, agent=name):
+        for event in batch:
+            typer.echo(dated(event))
+        if follow and batch and batch[-1]["kind"] == "removed":
+            note(f"{name} is gone")
+            return
 
 
 def _added(before: str, now: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loreli_ray.errors import SessionError, UsageError
+from loreli_ray.errors import NotRunning, UsageError
 
 if TYPE_CHECKING:
     from loreli_ray.actors.client import SessionClient
@@ -21,6 +21,7 @@ ConfigOption = Annotated[
 ]
 SessionOption = Annotated[str | None, typer.Option("--session", help="Which session, when several run.", metavar="ID")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+FollowOption = Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")]
 AgentArgument = Annotated[str, typer.Argument(help="The agent's name.", metavar="NAME")]
 
 
@@ -43,7 +44,7 @@ def home(config: Path | None) -> Path:
 def session_folder(wanted: str | None, config: Path | None) -> Path:
     """The folder of the session that is meant: the one named, else the only one that runs.
 
-    Raises `UsageError` when that is not clear, `SessionError` when none runs.
+    Raises `UsageError` when that is not clear, `NotRunning` when none runs.
     """
     root = home(config) / "sessions"
     if wanted is not None:
@@ -54,11 +55,25 @@ def session_folder(wanted: str | None, config: Path | None) -> Path:
         return folder
     running = sorted(path.parent for path in root.glob("*/endpoint.json"))
     if not running:
-        raise SessionError("no session is running: `loreli-ray up` starts one")
+        raise NotRunning("no session is running: `loreli-ray up` starts one")
     if len(running) > 1:
         names = ", ".join(f"{folder.name} ({_repo(folder)})" for folder in running)
         raise UsageError(f"several sessions are running: say which one with --session (running: {names})")
     return running[0]
+
+
+def recorded_folder(wanted: str | None, config: Path | None) -> Path:
+    """The folder of the session that is meant, or was: when none runs, the only one there has been."""
+    try:
+        return session_folder(wanted, config)
+    except NotRunning:
+        ended = sorted(path.parent for path in (home(config) / "sessions").glob("*/session.json"))
+        if not ended:
+            raise
+    if len(ended) > 1:
+        names = ", ".join(f"{folder.name} ({_repo(folder)})" for folder in ended)
+        raise UsageError(f"no session is running: say which ended one with --session (known: {names})")
+    return ended[0]
 
 
 def client(session: str | None, config: Path | None) -> SessionClient:

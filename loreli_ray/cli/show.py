@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from loreli_ray.cli.output import event_line
+
 _SIDE = {"yin": "cyan", "yang": "magenta"}
 _STATE = {"working": "green", "ready": "dim", "waiting-review": "yellow", "starting": "blue", "exited": "red"}
 _STAGE = {"approved": "green", "landed": "bold green", "changes requested": "yellow", "in review": "cyan"}
@@ -66,19 +68,13 @@ class Show:
     def draw(self, status: dict[str, Any]) -> None:
         """Redraws the picture, or prints the events that are new."""
         if self._live is not None:
-            lines = Text("\n".join(_line(event) for event in status["events"][-_LINES:]), "dim", no_wrap=True)
+            lines = Text("\n".join(event_line(event) for event in status["events"][-_LINES:]), "dim", no_wrap=True)
             self._live.update(Group(fleet_table(status), Text(), issue_table(status), Text(), lines))
             return
         for event in status["events"]:
             if event["seq"] > self._seen:
                 self._seen = event["seq"]
-                self._console.print(Text(_line(event)), soft_wrap=True)
-
-
-def _line(event: dict[str, Any]) -> str:
-    issue = f" #{event['issue']}" if event["issue"] else ""
-    text = event["text"].strip().splitlines()
-    return f"{event['kind']:<10}{issue:<4} {event['agent']:<14} {text[0] if text else ''}"
+                self._console.print(Text(event_line(event)), soft_wrap=True)
 
 
 def breaker_text(breaker: dict[str, Any]) -> str:

@@ -21,11 +21,12 @@ from loreli_ray.config.schema import (
     WatchConfig,
     WorkspaceConfig,
 )
-from loreli_ray.config.units import Bytes, Seconds
+from loreli_ray.config.units import Bytes, Seconds, seconds
 from loreli_ray.config.vocabulary import (
     PROVIDER_SIDES,
     ROLES,
     THEMES,
+    FailureName,
     RoleName,
     SideName,
     ThemeName,
@@ -41,6 +42,7 @@ __all__ = [
     "Bytes",
     "ClaimsConfig",
     "Config",
+    "FailureName",
     "HubConfig",
     "ReviewConfig",
     "RoleName",
@@ -57,4 +59,5 @@ __all__ = [
     "WorkspaceConfig",
     "fill",
     "provider_side",
+    "seconds",
 ]

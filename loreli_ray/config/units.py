@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from loreli_ray.config.mistakes import mistake
+from loreli_ray.errors import UsageError
 
 WRITTEN: Final = {"numbers": "as people write them"}
 
@@ -62,6 +63,14 @@ def _bytes(value: object) -> int:
     if found is None:
         raise mistake("is not a size", right="a size such as 512MiB or 2GiB, or a number of bytes")
     return round(float(found["number"]) * _IN_BYTES[found["unit"] or "B"])
+
+
+def seconds(text: str) -> float:
+    """The seconds of a duration that a person wrote, with its unit. Raises `UsageError`."""
+    found = math.nan if re.fullmatch(_NUMBER, text.strip()) else _duration(text.strip())
+    if math.isnan(found):
+        raise UsageError("is not a duration; write one such as 15s, 10m or 1h30m", subject=text)
+    return found
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]

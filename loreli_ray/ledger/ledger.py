@@ -1,57 +1,76 @@
 """The durable record of a session: the fleet's registry and what happened, in SQLite.
 
 Write-ahead log with full synchronisation: what a call has returned from survives `kill -9` and a power cut. One process
-writes (the supervisor); any may read.
+writes (the supervisor); any may read. What is damaged, or not ours, is found when the file is opened.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
+from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import quote
 
-from pydantic import ValidationError
-
-from loreli_ray.errors import LedgerError
+from loreli_ray.errors import LedgerError, SessionError
+from loreli_ray.ledger import trouble
+from loreli_ray.ledger.schema import UNEXPECTED_DEATH, VERSION, is_ours, migrate, version
 from loreli_ray.model import Event, EventKind, Record
 
-VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS agents (name TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, record TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS incarnations (name TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    at REAL NOT NULL,
-    kind TEXT NOT NULL,
-    agent TEXT NOT NULL,
-    issue INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    data TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS events_by_agent ON events (agent, seq);
-CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, seq);
+_COLUMNS = "seq, at, kind, agent, issue, text, data"
+_DEATHS = f"""
+SELECT issue, at FROM events AS death WHERE {UNEXPECTED_DEATH} AND at > ? AND seq > coalesce(
+    (SELECT max(seq) FROM events WHERE +kind = 'escalated' AND issue = death.issue), 0
+) ORDER BY seq
 """
 
 
 class Ledger:
-    """The ledger in the file `path`; made when it is not there. Every method raises `LedgerError` when it fails.
+    """The ledger in the file `path`; made when it is not there, brought up to date when an older program wrote it.
 
-    `patience` is how many seconds a call waits for another process that holds the file.
+    `patience` is how many seconds a call waits for another process that holds the file. Every method raises
+    `LedgerError`, in one line that names the file and the way out, when it fails; nothing is half-written then, and
+    the ledger goes on when the cause is gone.
     """
 
     def __init__(self, path: Path, *, patience: float = 5.0) -> None:
         self._path = path
+        self._still: tuple[int, int] | None = None
         with self._guard(), ExitStack() as undo:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._db = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
-            undo.callback(self._db.close)
+            self._connect(str(path), patience=patience, undo=undo)
+            if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise LedgerError(trouble.DAMAGED, subject=str(path))
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
+            migrate(self._db)
             undo.pop_all()
+
+    @classmethod
+    def read(cls, path: Path, *, patience: float = 5.0) -> Ledger:
+        """The ledger as it is, for reading: nothing is made, migrated or kept from the writer.
+
+        It is for a moment: to see what came later, open it again. Raises `LedgerError` when there is none.
+        """
+        ledger = cls.__new__(cls)
+        ledger._path = path
+        ledger._still = None
+        with ledger._guard(), ExitStack() as undo:
+            if not path.is_file():
+                raise LedgerError("there is no ledger", subject=str(path))
+            log = path.with_name(f"{path.name}-wal")
+            if not log.exists() or log.stat().st_size == 0:
+                # Nobody has it open. Without `immutable` SQLite would leave files of its own beside it.
+                ledger._still = _stamp(path)
+            mode = "mode=ro" if ledger._still is None else "mode=ro&immutable=1"
+            ledger._connect(f"file:{quote(str(path.absolute()))}?{mode}", patience=patience, undo=undo)
+            if version(ledger._db) == 0:
+                raise LedgerError("there is nothing in it yet", subject=str(path))
+            undo.pop_all()
+        return ledger
 
     def close(self) -> None:
         self._db.close()
@@ -88,6 +107,14 @@ class Ledger:
         with self._guard():
             return frozenset(row[0] for row in self._db.execute("SELECT name FROM incarnations"))
 
+    def expect(self, name: str) -> None:
+        """Raises `SessionError`, which names what comes near, when no agent ever had that name."""
+        names = sorted(self.names())
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.5)
+            hint = f"near: {', '.join(near)}" if near else f"known: {', '.join(names[:20]) or 'none'}"
+            raise SessionError(f"there never was such an agent ({hint})", subject=name)
+
     # ── single facts ──
 
     def put(self, key: str, value: object) -> None:
@@ -108,45 +135,77 @@ class Ledger:
     def append(self, event: Event) -> Event:
         """Stores an event; the same with its number."""
         with self._guard():
+            data = json.dumps(event.data, allow_nan=False)
             cursor = self._db.execute(
                 "INSERT INTO events (at, kind, agent, issue, text, data) VALUES (?, ?, ?, ?, ?, ?)",
-                (event.at, event.kind.value, event.agent, event.issue, event.text, json.dumps(event.data)),
+                (event.at, event.kind.value, event.agent, event.issue, event.text, data),
             )
         return event.model_copy(update={"seq": cursor.lastrowid})
 
     def events(
-        self, *, after: int = 0, agent: str = "", kinds: Sequence[EventKind] = (), limit: int = 1000
+        self,
+        *,
+        after: int | None = None,
+        agent: str = "",
+        issue: int = 0,
+        kinds: Sequence[EventKind] = (),
+        since: float = 0.0,
+        limit: int = 1000,
     ) -> list[Event]:
-        """The last `limit` events with a number above `after`, oldest first."""
-        clauses, arguments = ["seq > ?"], list[object]([after])
-        if agent:
-            clauses.append("agent = ?")
-            arguments.append(agent)
-        if kinds:
-            clauses.append(f"kind IN ({', '.join('?' * len(kinds))})")
-            arguments += [kind.value for kind in kinds]
-        query = f"SELECT seq, at, kind, agent, issue, text, data FROM events WHERE {' AND '.join(clauses)}"
+        """Events, oldest first: the last `limit` of them, or with `after` the first `limit` that have a higher number.
+
+        Only those of the agent, of the issue, of one of the kinds, and not before `since` (seconds since the epoch).
+        """
+        wanted: list[tuple[str, Sequence[object]]] = [
+            ("seq > ?", [after] if after is not None else []),
+            ("agent = ?", [agent] if agent else []),
+            ("issue = ?", [issue] if issue else []),
+            (f"kind IN ({', '.join('?' * len(kinds))})", [kind.value for kind in kinds]),
+            ("at >= ?", [since] if since else []),
+        ]
+        clauses = " AND ".join(clause for clause, values in wanted if values) or "TRUE"
+        order = "DESC" if after is None else "ASC"
+        query = f"SELECT {_COLUMNS} FROM events WHERE {clauses} ORDER BY seq {order} LIMIT ?"
         with self._guard():
-            rows = self._db.execute(f"{query} ORDER BY seq DESC LIMIT ?", (*arguments, limit)).fetchall()
+            rows = self._db.execute(query, (*(value for _, values in wanted for value in values), limit)).fetchall()
             return [
-                Event(seq=seq, at=at, kind=EventKind(kind), agent=name, issue=issue, text=text, data=json.loads(data))
-                for seq, at, kind, name, issue, text, data in reversed(rows)
+                Event(seq=seq, at=at, kind=EventKind(kind), agent=name, issue=number, text=text, data=json.loads(data))
+                for seq, at, kind, name, number, text, data in (reversed(rows) if after is None else rows)
             ]
+
+    def deaths(self, *, since: float) -> dict[int, tuple[float, ...]]:
+        """For each issue the times of its unexpected deaths, in order: those after `since` and after it was escalated.
+
+        They are the events `removed` that have `"unexpected": true`; times are seconds since the epoch.
+        """
+        found: defaultdict[int, tuple[float, ...]] = defaultdict(tuple)
+        with self._guard():
+            for issue, at in self._db.execute(_DEATHS, (since,)):
+                found[issue] += (at,)
+        return dict(found)
 
     # ── inside ──
 
-    def _migrate(self) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
-        if version == VERSION:
-            return
-        if version != 0:
-            raise LedgerError(f"its schema is version {version}; this program reads {VERSION}", subject=str(self._path))
-        self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    def _connect(self, address: str, *, patience: float, undo: ExitStack) -> None:
+        """Opens the file and looks whether it is ours to use, before anything is written."""
+        self._db = sqlite3.connect(address, timeout=patience, isolation_level=None, check_same_thread=False, uri=True)
+        undo.callback(self._db.close)
+        if (found := version(self._db)) > VERSION:
+            raise LedgerError(trouble.newer(found, VERSION), subject=str(self._path))
+        if not is_ours(self._db):
+            raise LedgerError(trouble.FOREIGN, subject=str(self._path))
 
     @contextmanager
     def _guard(self) -> Generator[None]:
         try:
             yield
+            if self._still is not None and self._still != _stamp(self._path):
+                raise LedgerError("it was written to while it was read; ask again", subject=str(self._path))
         except (sqlite3.Error, OSError, TypeError, ValueError) as error:  # the last two: what is no JSON, or no text
-            why = "a line can't be read" if isinstance(error, ValidationError) else str(error)
-            raise LedgerError(why, subject=str(self._path)) from error
+            raise LedgerError(trouble.words(error), subject=str(self._path)) from error
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file is written to."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size

@@ -15,7 +15,7 @@ from loreli_ray.model.agent import (
     Team,
 )
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
-from loreli_ray.model.events import Event, EventKind, Landed
+from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.host import Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
@@ -56,6 +56,7 @@ __all__ = [
     "Dispatch",
     "Event",
     "EventKind",
+    "EventQuery",
     "Exit",
     "Facts",
     "Failure",

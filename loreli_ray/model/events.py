@@ -43,6 +43,17 @@ class Event(Value):
     seq: int = 0
 
 
+class EventQuery(Value):
+    """Which events somebody wants to see; the fields are what `Ledger.events` takes."""
+
+    after: int | None = Field(default=None, ge=0)
+    agent: str = ""
+    issue: int = Field(default=0, ge=0)
+    kinds: tuple[EventKind, ...] = ()
+    since: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
 class Landed(Value):
     """One merged issue, as `demo --json` and `status` print it."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from loreli_ray.config import FailureName
 from loreli_ray.model import Failure, FailureKind
 
 
-def classify(tail: str, *, at: float, rules: Mapping[str, str]) -> Failure | None:
+def classify(tail: str, *, at: float, rules: Mapping[FailureName, str]) -> Failure | None:
     """The failure that the last lines of a screen tell of. `rules`: a regular expression for each `FailureKind`."""
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     for line in reversed(lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sqlite3
@@ -146,7 +147,11 @@ def test_events(ledger: Ledger, path: Path) -> None:
 
 
 _json: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters()),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=8,
 )
@@ -164,6 +169,7 @@ def test_what_cannot_be_kept_is_refused(ledger: Ledger, path: Path) -> None:
     bad = record().model_copy(update={"facts": Facts(registered_at=1.0, doing="\ud800")})
     for write in (
         lambda: ledger.append(Event(kind=EventKind.ERROR, at=1.0, data={"x": object()})),
+        lambda: ledger.append(Event(kind=EventKind.ERROR, at=1.0, data={"x": math.inf})),
         lambda: ledger.append(Event(kind=EventKind.ERROR, at=1.0, text="\ud800")),
         lambda: ledger.put("x", {1, 2}),
         lambda: ledger.save(bad),

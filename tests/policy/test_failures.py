@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from loreli_ray.config import Config
+from loreli_ray.config import Config, FailureName
 from loreli_ray.model import FailureKind
 from loreli_ray.policy import classify, exceeded
 
-RULES = {"quota": r"✗ usage limit reached.*", "auth": r"error: invalid api key"}
+RULES: dict[FailureName, str] = {"quota": r"✗ usage limit reached.*", "auth": r"error: invalid api key"}
 
 
 @pytest.mark.parametrize(
