@@ -132,7 +132,7 @@ class Agents:
     def _surrender(self, work: Assignment, name: str) -> None:
         pull = self._host.pull(work.pull)
         if work.role is Role.ACTION or (pull is not None and pull.head == work.head):
-            self._host.hold(work.issue, "an agent gave up")
+            self._supervisor.hold(work.issue, "an agent gave up")
         self._supervisor.complete(name, work.key)
 
     def _authorship(self, record: Record, work: Assignment) -> Authorship:

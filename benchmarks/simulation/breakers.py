@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from benchmarks.simulation.invariants import must
 from benchmarks.simulation.roster import Roster
 from loreli_ray.config import Config
 from loreli_ray.model import NodeView, Record
@@ -33,6 +34,14 @@ class Breakers:
             return False
         del self._breakers[_key(record)]
         return breaker.state(now) is not BreakerState.CLOSED
+
+    def check(self, record: Record, *, now: float) -> None:
+        """That an agent who is about to be started may be: no breaker is open, and one that tries has no other trial."""
+        breaker = self._breakers.get(_key(record))
+        if breaker is not None:
+            others = [r.facts.registered_at for r in self._roster.records.values() if _key(r) == _key(record)]
+            may = breaker.lets_through(now, registered=others)
+            must(may, f"{record.name} is started though the breaker of {_key(record)} lets nobody through: {breaker}")
 
     def seen(self, nodes: Sequence[NodeView], *, now: float) -> Iterator[NodeView]:
         """The nodes as the scaler sees them: what is free of them, and what is degraded or on trial."""

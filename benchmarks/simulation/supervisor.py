@@ -85,7 +85,9 @@ class Supervisor:
         now = self._host.now
         held = [c for c in self._host.claims.values() if (c.session, c.agent) == (self.session, spec.name)]
         must(not any(c.held(now) for c in held), f"a new agent has the name of a claim's holder: {spec.name}")
-        self.roster.add(Record(spec=spec, facts=Facts(registered_at=now, started_at=now)))
+        record = Record(spec=spec, facts=Facts(registered_at=now, started_at=now))
+        self.breakers.check(record, now=now)
+        self.roster.add(record)
         program = self.programs[spec.name] = Running(spec=spec)
         return program
 

@@ -69,24 +69,26 @@ class Team:
     def turn(self) -> None:
         """What happens between two steps of the clock."""
         self.meter.begin()
-        if (lost := self.cluster.turn(self._host.now)) is not None:
-            self.supervisor.lose(lost)
+        for node in self.cluster.turn(self._host.now):
+            self.supervisor.lose(node)
         self.supervisor.sweep()
         if self._dice.perhaps(4):
             self.supervisor.answer()
         self.agents.act()
-        self._tick()
+        if self._tick():
+            self._tick()
         self.supervisor.roster.check()
         self.meter.end()
 
     # ── the reactor ──
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
+        """True when something that was being landed is finished now, so that it has to look again at once."""
         fleet = self.supervisor.fleet()
         self.agents.act()
         snapshot = self._host.snapshot()
         if self._settle_all(snapshot):
-            return
+            return True
         tick = Tick(session=self.session, snapshot=snapshot, fleet=fleet, config=self.config, single=self._host.single)
         held = {claim.agent for claim in snapshot.claims if claim.held(snapshot.at)}
         self.supervisor.taken = names_of_branches(pull.head_ref for pull in snapshot.pulls) | held
@@ -103,7 +105,8 @@ class Team:
             for name in reapable(fleet, snapshot=snapshot):
                 self.supervisor.stop(name, Cause.SHUTDOWN)
         except Crashed:
-            self.supervisor.happened["crash"] += 1
+            self.supervisor.happened["reactor crashed"] += 1
+        return False
 
     def _carry_out(self, intents: list[Intent]) -> None:
         """Serial for each issue, side by side for different ones."""

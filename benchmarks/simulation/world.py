@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from benchmarks.simulation.faults import Dice, Fault
 from benchmarks.simulation.host import HUMAN, LABEL, Host
@@ -20,6 +21,7 @@ from loreli_ray.policy.providers import single_sided
 
 _OUTAGE = 200.0
 _LONGEST_CALM = 500
+_FEW = 20
 
 
 @dataclass(kw_only=True)
@@ -145,12 +147,12 @@ class World:
     def story(self) -> str:
         """How it stands, for whoever has to find out why."""
         host, team = self.host, self.teams[0]
-        lines = [repr(self), f"held {host.held}"]
-        lines += [str(issue) for issue in host.issues.values()]
-        lines += [str(pull) for pull in host.snapshot().pulls]
-        lines += [f"{claim} held={claim.held(host.now)}" for claim in host.claims.values()]
+        lines = [repr(self)]
+        lines += [f"{issue} {host.held.get(issue.number, '')}" for issue in islice(host.issues.values(), _FEW)]
+        lines += [str(pull) for pull in islice(host.pulls.values(), _FEW)]
+        lines += [f"{claim} held={claim.held(host.now)}" for claim in islice(host.claims.values(), _FEW)]
         lines += [
             f"{m.name} {m.spec.role} {m.spec.side} {m.spec.node} {m.status} {m.assignment and m.assignment.key}"
-            for m in team.supervisor.roster.fleet().members
+            for m in team.supervisor.roster.fleet().members[:_FEW]
         ]
         return "\n".join(lines)

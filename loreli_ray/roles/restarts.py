@@ -14,7 +14,7 @@ def escalate(tick: Tick) -> Iterator[Intent]:
     supervision = tick.config.supervision
     for issue in tick.workable:
         deaths = tick.deaths.get(issue.number, ())
-        if exceeded(deaths, now=tick.now, supervision=supervision):
+        if deaths and exceeded(deaths, now=tick.now, supervision=supervision):
             why = (
                 f"{len(deaths)} agents died on it unexpectedly, more than {supervision.max_restarts} within "
                 f"{supervision.restart_window:g} s (`loreli-ray events --issue {issue.number}` tells how)"

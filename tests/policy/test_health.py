@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loreli_ray.config import Config
-from loreli_ray.model import PATIENT, Action, AgentState, Assignment, Cause, Exit, Failure, FailureKind, Record, Sign
+from loreli_ray.model import (
+    GONE,
+    PATIENT,
+    Action,
+    AgentState,
+    Assignment,
+    Cause,
+    Exit,
+    Failure,
+    FailureKind,
+    Record,
+    Sign,
+)
 from loreli_ray.policy import derive, judge, silence
 from tests.policy.kit import NOW, record, work
 
@@ -36,6 +48,13 @@ def test_stronger_evidence_overrules_weaker(strongest: int, data: st.DataObject)
     given_work = data.draw(st.sampled_from([None, work(), work(submitted="h1")]))
     told, state = STRONGEST_FIRST[strongest]
     assert derive(record(work=given_work, **(facts | told))).state is state
+
+
+def test_a_dormant_agent_on_its_way_out_counts_for_no_cap_again() -> None:
+    going = record(connected_at=NOW, dormant_at=NOW + 1)
+    verdict = judge(going, now=NOW + 1802, config=CONFIG)
+    assert verdict.cause is Cause.DORMANT
+    assert derive(going.model_copy(update={"leaving": verdict})).state in GONE
 
 
 @pytest.mark.parametrize(

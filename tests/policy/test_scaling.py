@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -324,8 +325,22 @@ def test_a_thousand_agents_are_planned_in_no_time() -> None:
     assert len(planned(*demands, team=team, nodes=machines, max_agents=1010, max_per_tick=4).placements) == 4
 
 
-def _crowd(n: int) -> Member:
-    return member(f"m{n}", side=YANG if n % 2 else Side.YIN, role=Role.REVIEWER if n % 3 else Role.ACTION)
+def test_a_thousand_agents_on_hundreds_of_nodes_are_planned_in_a_moment() -> None:
+    """Also when all is full and many are idle, so that any of them could be in the way."""
+    team = fleet(*(_crowd(n, on=f"n{n // 4}") for n in range(1000)))
+    demands = (
+        wants(Role.ACTION, 10_000, surplus=[f"m{n}" for n in range(1000)]),
+        wants(Role.REVIEWER, 500, authors=["anthropic", "openai"] * 250),
+    )
+    for free in (0, 2):
+        machines = [node(CLAUDE, CODEX, CURSOR, slots=free, id=f"n{n}") for n in range(250)]
+        began = process_time()
+        planned(*demands, team=team, nodes=machines, max_agents=1400, max_per_tick=50)
+        assert process_time() - began < 5, "it takes milliseconds; what is quadratic takes a minute"
+
+
+def _crowd(n: int, *, on: str = "n1") -> Member:
+    return member(f"m{n}", side=YANG if n % 2 else Side.YIN, role=Role.REVIEWER if n % 3 else Role.ACTION, node=on)
 
 
 def test_a_program_on_trial_gets_one_agent_and_its_stand_in_the_others() -> None:
