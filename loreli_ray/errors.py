@@ -15,6 +15,7 @@
     ├── TerminalError         tmux failed
     │   └── PaneGone          the pane, or its server, is not there
     ├── WorkspaceError        a mirror or a clone can't be made, pushed or removed
+    │   └── RemoteUnavailable the git host does not answer git: worth another try
     ├── BackendError          an agent program can't be found, launched or spoken to
     ├── LedgerError           the session's record can't be read or written
     ├── ToolRefused           an agent asked for what it may not do; the text tells it why
@@ -26,6 +27,15 @@ Every error carries its subject: the agent, pane, issue or file that it is about
 """
 
 from __future__ import annotations
+
+import re
+
+#: How git (with LC_ALL=C) and the curl beneath it say that nobody answers.
+_UNREACHABLE = re.compile(
+    r"returned error: (408|429|5\d\d)|HTTP (429|5\d\d)|(failed|could not|couldn't) (to )?(connect|resolve)"
+    r"|connection (was )?(refused|reset|timed out|closed)|operation timed out|empty reply|hung up unexpectedly",
+    re.IGNORECASE,
+)
 
 
 class LoreliError(Exception):
@@ -70,6 +80,11 @@ class GitError(LoreliError):
         super().__init__(message, subject=subject)
         self.returncode = returncode
         self.stderr = stderr
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the other side did not answer, or answered that it can't now."""
+        return _UNREACHABLE.search(self.stderr) is not None
 
 
 class ForgeError(LoreliError):
@@ -118,6 +133,10 @@ class PaneGone(TerminalError):
 
 class WorkspaceError(LoreliError):
     """A mirror or a clone can't be made, pushed or removed."""
+
+
+class RemoteUnavailable(WorkspaceError):
+    """The git host does not answer git now: worth another try."""
 
 
 class BackendError(LoreliError):

@@ -9,7 +9,7 @@ import asyncio
 from pathlib import Path
 
 from loreli_ray.actors.calls import Peer
-from loreli_ray.errors import ToolRefused, WorkspaceError
+from loreli_ray.errors import RemoteUnavailable, ToolRefused, WorkspaceError
 from loreli_ray.git import GitCredential
 from loreli_ray.model import AgentSpec, Assignment, Remote, Role
 from loreli_ray.workspace import Identity, Mirror, Workspace
@@ -59,11 +59,16 @@ class Checkouts:
         return await asyncio.to_thread(workspace.head)
 
     async def push(self, agent: str, *, branch: str) -> str:
-        """Pushes the agent's branch from the mirror; its commit. `ToolRefused` says what the agent can do about it."""
+        """Pushes the agent's branch from the mirror; its commit.
+
+        `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business.
+        """
         mirror = await self.sync()
         _, credential = await self._mirror()
         try:
             return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential)
+        except RemoteUnavailable:
+            raise
         except WorkspaceError as error:
             raise ToolRefused(str(error), subject=agent) from error
 

@@ -6,12 +6,17 @@ Pushes leave from the node's mirror, so the agent's clone never meets a credenti
 
 from __future__ import annotations
 
-from loreli_ray.actors.calls import Peer
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from loreli_ray.actors.calls import Gone, Peer
 from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.errors import ToolRefused
+from loreli_ray.errors import DeadlineExceeded, RateLimited, RemoteUnavailable, ToolRefused, Unavailable
 from loreli_ray.mcp import LineComment, ReviewVerdict
 from loreli_ray.model import AgentSpec, Assignment, Authorship, Claim, Outcome, Pull, Record, Role
+from loreli_ray.observe import Log
 from loreli_ray.policy import permission
 from loreli_ray.roles import prompts
 
@@ -22,13 +27,43 @@ _OUTCOMES: dict[ReviewVerdict, Outcome] = {
 }
 
 
+_AWAY = (Unavailable, RateLimited, RemoteUnavailable, Gone, DeadlineExceeded)
+_PATIENCE = 600.0
+_LONGEST_PAUSE = 15.0
+Tool = TypeVar("Tool", bound=Callable[..., Awaitable[str]])
+
+
+def patient(tool: Tool) -> Tool:
+    """Does a tool again, whole, as long as the git host or an actor is away: each is safe to do again.
+
+    The agent only sees that the call takes long; after ten minutes it is told to try again itself.
+    """
+
+    @wraps(tool)
+    async def tried(desk: NodeDesk, agent: str, *given: Any, **named: Any) -> str:
+        deadline, pause = desk.clock.monotonic() + _PATIENCE, 0.5
+        while True:
+            try:
+                return await tool(desk, agent, *given, **named)
+            except _AWAY as error:
+                wait = max(pause, error.retry_after) if isinstance(error, RateLimited) else pause
+                if desk.clock.monotonic() + wait > deadline:
+                    raise ToolRefused(f"not done, try again later: {error}", subject=agent) from error
+                desk.log.info("a tool waits", agent=agent, tool=tool.__name__, seconds=wait, error=str(error))
+            await desk.clock.sleep(wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    return cast("Tool", tried)
+
+
 class NodeDesk:
     """The desk of one node."""
 
-    def __init__(self, settings: SessionSettings, *, checkouts: Checkouts) -> None:
+    def __init__(self, settings: SessionSettings, *, checkouts: Checkouts, log: Log) -> None:
         self._settings = settings
         self._checkouts = checkouts
-        self._clock = settings.clock()
+        self.clock = settings.clock()
+        self.log = log
         timeouts = settings.config.timeouts
         self._supervisor = Peer(settings.id, "supervisor", deadline=timeouts.call)
         self._hub = Peer(settings.id, "hub", deadline=timeouts.start)
@@ -41,6 +76,7 @@ class NodeDesk:
         """The instructions of a new agent."""
         return prompts.introduction(spec)
 
+    @patient
     async def assignment(self, agent: str) -> str:
         record = await self._heard(agent)
         if record.facts.stop_at is not None:
@@ -49,13 +85,16 @@ class NodeDesk:
             return "Nothing to do now. Wait for a message that begins with [loreli]."
         return prompts.brief(record.assignment, session=self._settings.id, test=self._settings.config.test)
 
+    @patient
     async def progress(self, agent: str, message: str) -> str:
         await self._supervisor.call("heard", agent, permission.bounded(message, what="the message", agent=agent))
         return "Noted."
 
+    @patient
     async def submit_pull_request(self, agent: str, title: str, body: str) -> str:
         return await self._hand_in(agent, title=permission.bounded(title, what="the title", agent=agent), body=body)
 
+    @patient
     async def answer_review(self, agent: str, message: str) -> str:
         permission.bounded(message, what="the message", agent=agent)
         record = await self._heard(agent)
@@ -66,6 +105,7 @@ class NodeDesk:
         await self._hub.call("comment", work.pull, key=f"answer/{work.feedback[-1].key}", text=message)
         return answered
 
+    @patient
     async def submit_review(self, agent: str, verdict: ReviewVerdict, summary: str, comments: list[LineComment]) -> str:
         permission.bounded(summary, what="the summary", agent=agent)
         record = await self._heard(agent)
@@ -80,6 +120,7 @@ class NodeDesk:
         await self._supervisor.call("submitted", agent, work.key, work.pull, work.head, text)
         return "Your review is posted. Wait for a message that begins with [loreli]."
 
+    @patient
     async def ask_human(self, agent: str, question: str) -> str:
         permission.bounded(question, what="the question", agent=agent)
         record = await self._heard(agent)
@@ -90,6 +131,7 @@ class NodeDesk:
         await self._supervisor.call("asked", agent, question)
         return "Your question is posted. Wait for a message that begins with [loreli]."
 
+    @patient
     async def finish(self, agent: str, summary: str) -> str:
         permission.bounded(summary, what="the summary", agent=agent)
         record = await self._heard(agent)
@@ -108,7 +150,7 @@ class NodeDesk:
         record = await self._heard(agent)
         work = permission.assigned(record, Role.ACTION)
         claim: Claim | None = await self._hub.call("claim", work.issue)
-        permission.may_submit(record, claim=claim, now=self._clock.now(), session=self._settings.id)
+        permission.may_submit(record, claim=claim, now=self.clock.now(), session=self._settings.id)
         head = await self._checkouts.head(agent)
         if head == (work.head or work.start):
             raise ToolRefused("there is no new commit on your branch: commit your work first", subject=agent)

@@ -50,7 +50,7 @@ class NodeActor:
         from loreli_ray.mcp import Gateway
 
         self._checkouts = Checkouts(self._folder, hub=hub)
-        self._desk = NodeDesk(settings, checkouts=self._checkouts)
+        self._desk = NodeDesk(settings, checkouts=self._checkouts, log=self._log)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
         self._watch = PaneWatch()
         self._observer = Observer(self._server, folder=self._folder / "agents", config=self._config, clock=self._clock)

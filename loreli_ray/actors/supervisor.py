@@ -21,7 +21,7 @@ from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.removal import WayOut
 from loreli_ray.actors.report import Board, status_report
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.errors import LoreliError, SessionError
+from loreli_ray.errors import HubError, LoreliError, RemoteUnavailable, SessionError
 from loreli_ray.identity import Sides
 from loreli_ray.ledger import Ledger, read_death_log
 from loreli_ray.model import (
@@ -117,7 +117,8 @@ class Supervisor:
         try:
             await self._contacts.peer(name).call("start", deadline=self._config.timeouts.start)
         except LoreliError as error:
-            verdict = Verdict(action=Action.REMOVE, cause=Cause.LAUNCH_FAILED, unexpected=True, why=str(error))
+            away = isinstance(error, HubError | RemoteUnavailable)  # which says nothing about its backend
+            verdict = Verdict(action=Action.REMOVE, cause=Cause.LAUNCH_FAILED, unexpected=not away, why=str(error))
             self._remove(record, verdict)
             return False
         self._registry.note(name, started_at=self._clock.now())

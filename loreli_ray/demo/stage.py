@@ -6,8 +6,11 @@ import shutil
 import sys
 import tempfile
 import tomllib
+from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
+
+from starlette.types import ASGIApp
 
 from loreli_ray.config import Config
 from loreli_ray.forge import Forge, ForgeServer
@@ -24,7 +27,13 @@ _COMMITTER = {f"GIT_{who}_{what}": value
 class DemoStage:
     """The forge with the sample repository and its open issues, under one temporary folder."""
 
-    def __init__(self, *, issues: tuple[tuple[str, str], ...] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        issues: tuple[tuple[str, str], ...] | None = None,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        """`issues` are pairs of title and body; `around` is the forge server's."""
         self.folder = Path(tempfile.mkdtemp(prefix="loreli-demo-"))
         self.forge = Forge.open(self.folder / "forge")
         self._plant_repository()
@@ -32,7 +41,7 @@ class DemoStage:
             self.forge.create_issue(REPO, author=_OWNER, title=title, body=body, labels=["loreli"])
             for title, body in (issues or _issues())
         ]
-        self.server = ForgeServer(self.forge)
+        self.server = ForgeServer(self.forge, around=around)
         self.server.start()
 
     @property

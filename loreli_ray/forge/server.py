@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge.app import RATE_LIMIT, create_app
@@ -33,12 +35,14 @@ class ForgeServer:
         port: int = 0,
         allow_remote: bool = False,
         rate_limit: int = RATE_LIMIT,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
+        """`around` may put something between the network and the forge: a log, or a trouble to be tested with."""
         if not allow_remote and not _loopback(host):
             raise ForgeError("is not an address of this machine alone", subject=host)
         self._host = host
         self._port = port
-        self._app = create_app(forge, rate_limit=rate_limit)
+        self._app = around(create_app(forge, rate_limit=rate_limit))
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 

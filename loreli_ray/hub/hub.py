@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
-from loreli_ray.errors import Conflict, HubError, NotFound, Refused, Unavailable
+from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.claims import Claims
 from loreli_ray.hub.transport import Transport
@@ -227,20 +227,20 @@ class Hub:
     @property
     def _opened(self) -> shapes.Repository:
         if self._repository is None:
-            raise HubError("not opened yet", subject=self.repo)
+            raise Unavailable("not opened yet", subject=self.repo)
         return self._repository
 
     @property
     def _logins(self) -> frozenset[str]:
         """Our accounts. Without them no marker would count, and everything be written twice."""
         if not self._accounts:
-            raise HubError("not opened yet", subject=self.repo)
+            raise Unavailable("not opened yet", subject=self.repo)
         return self._accounts
 
     @property
     def _leases(self) -> Claims:
         if self._claims is None:
-            raise HubError("not opened yet", subject=self.repo)
+            raise Unavailable("not opened yet", subject=self.repo)
         return self._claims
 
     def _transport(self, token: str) -> Transport:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from loreli_ray.errors import GitError, UsageError, WorkspaceError
+from loreli_ray.errors import GitError, RemoteUnavailable, UsageError, WorkspaceError
 from loreli_ray.files import locked
 from loreli_ray.git import GitCredential, git
 from loreli_ray.identity import is_agent
@@ -223,7 +223,8 @@ class Mirror:
                 timeout=self._timeout,
             )
         except GitError as error:
-            raise WorkspaceError(f"not pushed: {_refusal(error)}", subject=branch) from error
+            kind = RemoteUnavailable if error.unreachable else WorkspaceError
+            raise kind(f"not pushed: {_refusal(error)}", subject=branch) from error
         with self.exclusive(), explained("is pushed, but can't be noted in the mirror", subject=branch):
             self._git("update-ref", f"refs/pushed/{branch}", oid)
             self._git("update-ref", "-d", f"refs/agents/{branch}")

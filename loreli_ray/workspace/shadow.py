@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from loreli_ray.errors import GitError, WorkspaceError
+from loreli_ray.errors import GitError, RemoteUnavailable, WorkspaceError
 from loreli_ray.git import git
 
 UPLOAD_PACK = (
@@ -32,11 +32,12 @@ _PARTIAL = 1  # `git add --ignore-errors` left something out
 
 @contextmanager
 def explained(what: str, *, subject: str) -> Generator[None]:
-    """Turns a `GitError` into a `WorkspaceError` that says what could not be done."""
+    """Turns a `GitError` into a `WorkspaceError`, or `RemoteUnavailable`, that says what could not be done."""
     try:
         yield
     except GitError as error:
-        raise WorkspaceError(f"{what}: {error.message}", subject=subject) from error
+        kind = RemoteUnavailable if error.unreachable else WorkspaceError
+        raise kind(f"{what}: {error.message}", subject=subject) from error
 
 
 def git_directory(clone: Path) -> Path:
