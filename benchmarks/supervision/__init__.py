@@ -4,3 +4,7 @@
 supervisor that judges it, with the product's own actors. `bare`: what Ray alone costs. `team`: a real session: starts,
 turns, deaths, and what twenty idle agents cost. `figures` is what comes out.
 """
+
+import loreli_ray.actors as actors  # before anything here imports Ray, which reads its authentication mode only then
+
+__all__ = ["actors"]

@@ -48,11 +48,13 @@ class Enlisting(Supervisor):
         return self._heard
 
 
-def transport(sizes: tuple[int, ...], *, head: RayHead, floor: float, seconds: float, settle: float) -> dict[int, float]:
+def transport(
+    sizes: tuple[int, ...], *, head: RayHead, floor: float, seconds: float, settle: float
+) -> dict[int, float]:
     """Processor time of one whole sweep in ms, for each number of panes.
 
-    It is that of both actors' processes and of the tmux server. Taken off are `floor`, what one bare actor uses (a share
-    of one core), for each of the actors, and what the server uses because the programs print.
+    It is that of both actors' processes and of the tmux server. Taken off are `floor`, what one bare actor uses (a
+    share of one core), for each of the actors, and what the server uses because the programs print.
     """
     with settings() as where, joined(head, where.config):
         node = node_key(ray.nodes()[0])
