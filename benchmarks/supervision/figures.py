@@ -9,10 +9,9 @@ from rich.table import Table
 
 from benchmarks.supervision.observation import Cost
 from benchmarks.supervision.processes import Use, total
+from benchmarks.supervision.team import PROGRAM
 
 _AGENT = "Agent"
-_PROGRAM = "Program"
-GOALS = {"observation": 50, "sweep": 20, "death_ms": 1000, "idle": 1.3}
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Idle:
     @property
     def used(self) -> Use:
         """Everything that is ours: the actors, the reapers, tmux. Not the agents' programs, and not Ray's own."""
-        return total(use for kind, use in self.team.items() if kind != _PROGRAM)
+        return total(use for kind, use in self.team.items() if kind != PROGRAM)
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class Figures:
         for name in ("processes", "CPU %", "PSS MiB"):
             table.add_column(name, justify="right")
         for kind, use in sorted(self.idle.team.items()):
-            table.add_row(f"  {kind}" + (" (not counted)" if kind == _PROGRAM else ""), *_cells(use))
+            table.add_row(f"  {kind}" + (" (not counted)" if kind == PROGRAM else ""), *_cells(use))
         used, bare = self.idle.used, self.idle.bare
         table.add_row("together", *_cells(used), style="bold")
         table.add_row(f"{bare.processes} bare actors", *_cells(bare))

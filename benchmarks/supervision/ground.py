@@ -32,13 +32,16 @@ SIDES = ("yin", "yang")
 
 
 @contextmanager
-def settings() -> Generator[SessionSettings]:
-    """The settings of a session that has no repository. Its agents have no actors, so nobody is probed."""
+def settings(*, sweep: float = 1.0) -> Generator[SessionSettings]:
+    """The settings of a session that has no repository, with `sweep` seconds between two looks.
+
+    Its agents have no actors, so nobody is probed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="loreli-bench-"))
     config = Config.model_validate(
         {
             "home": str(folder),
-            "supervision": {"probe": "10h", "lease": "20h"},
+            "supervision": {"sweep": f"{sweep}s", "probe": "10h", "lease": "20h"},
             "sides": {f"scripted-{side}": side for side in SIDES},
             "backends": {side: {"command": list(PRINTER), "provider": f"scripted-{side}"} for side in SIDES},
         }

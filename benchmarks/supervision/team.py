@@ -31,6 +31,8 @@ from loreli_ray.ledger import Ledger
 from loreli_ray.model import AgentState, Demand, Event, EventKind, Member, Role
 from loreli_ray.terminal import TerminalServer, descendants
 
+BARE = "bare"
+PROGRAM = "Program"
 _LABEL = "bench"
 _DEADLINE = 120.0
 _POLL = 0.002
@@ -100,15 +102,18 @@ class Team:
     def agents(self) -> list[str]:
         return [member.name for member in self._members()]
 
-    def idle(self, *, seconds: float, settle: float) -> dict[str, Use]:
-        """What the session uses while nothing happens, by kind of process. `Program` is the agents' own business."""
+    def idle(self, others: list[int], *, seconds: float, settle: float) -> dict[str, Use]:
+        """What the session uses while nothing happens, by kind of process, and what `others` use meanwhile (`BARE`).
+
+        `PROGRAM` is the agents' own business.
+        """
         time.sleep(settle)
         server = self._server()
         pid = server.pid()
         assert pid is not None
         reapers = [pane.pid for pane in server.panes()]
         programs = [program for reaper in reapers for program in descendants(reaper)]
-        groups = {**actors(self._head.pid), "tmux": [pid], "Reaper": reapers, "Program": programs}
+        groups = {**actors(self._head.pid), "tmux": [pid], "Reaper": reapers, PROGRAM: programs, BARE: others}
         meter = Meter(groups, now=time.monotonic())
         time.sleep(seconds)
         return meter.read(now=time.monotonic())
@@ -133,7 +138,10 @@ class Team:
 
 @contextmanager
 def team(head: RayHead, *, agents: int) -> Generator[Team]:
-    """A session of up to so many agents, of which the scaler keeps some for reviewers. It has one issue, which waits for a human: nobody works, nobody goes home."""
+    """A session of up to so many agents, of which the scaler keeps some for reviewers.
+
+    It has one issue, which waits for a human: nobody works, nobody goes home.
+    """
     stage = DemoStage()
     try:
         stage.forge.create_issue(
