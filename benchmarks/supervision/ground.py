@@ -85,7 +85,6 @@ def ray_head(*, slots: int, preload: str = PRELOADED) -> Generator[RayHead]:
     """A Ray of our own, which ends with all its processes."""
     head = start_ray_head(runtime_root() / f"ray-b{secrets.token_hex(2)}", slots=slots, preload=preload)
     try:
-        use_token(head.token_file)
         yield head
     finally:
         head.stop()
@@ -94,6 +93,7 @@ def ray_head(*, slots: int, preload: str = PRELOADED) -> Generator[RayHead]:
 @contextmanager
 def joined(head: RayHead, config: Config) -> Generator[None]:
     """This process as a driver in that Ray."""
+    use_token(head.token_file)
     try:
         join(config, address=head.address, say=lambda _: None)
         yield

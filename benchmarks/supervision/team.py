@@ -22,7 +22,7 @@ from benchmarks.supervision.ground import SIDES
 from benchmarks.supervision.processes import Meter, Use, actors
 from loreli_ray.actors.client import SessionClient
 from loreli_ray.actors.ray_head import RayHead
-from loreli_ray.actors.session import Session
+from loreli_ray.actors.session import Session, use_token
 from loreli_ray.actors.spawn import node_key
 from loreli_ray.config import Config
 from loreli_ray.demo.stage import REPO, DemoStage
@@ -148,6 +148,7 @@ def team(head: RayHead, *, agents: int) -> Generator[Team]:
             REPO, author="demo", title="Wait", body="For a human.", labels=[_LABEL, "loreli:human"]
         )
         config = _config(stage, agents=agents)
+        use_token(head.token_file)
         session = Session.start(
             config, repo=REPO, credentials=stage.credentials, address=head.address, say=lambda _: None
         )
