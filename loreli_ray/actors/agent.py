@@ -144,7 +144,7 @@ class Agent:
     async def _guard_lease(self) -> float:
         left = self._lease_ends - self._clock.monotonic()
         if left > 0:
-            return min(left, 1.0)
+            return min(left, self._config.supervision.lease)  # no renewal moves its end before that
         self._log.warning("the supervisor has not been heard for too long: ending the program")
         await self.stop()
         exit_actor()
