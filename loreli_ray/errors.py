@@ -15,7 +15,7 @@
     ├── TerminalError         tmux failed
     │   └── PaneGone          the pane, or its server, is not there
     ├── WorkspaceError        a mirror or a clone can't be made, pushed or removed
-    │   └── RemoteUnavailable the git host does not answer git: worth another try
+    │   └── RemoteUnavailable  the git host does not answer git: worth another try
     ├── BackendError          an agent program can't be found, launched or spoken to
     ├── LedgerError           the session's record can't be read or written
     ├── ToolRefused           an agent asked for what it may not do; the text tells it why

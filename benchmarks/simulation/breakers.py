@@ -36,12 +36,12 @@ class Breakers:
         return breaker.state(now) is not BreakerState.CLOSED
 
     def check(self, record: Record, *, now: float) -> None:
-        """That an agent who is about to be started may be: no breaker is open, and one that tries has no other trial."""
+        """That an agent may be started: its breaker is not open, and has no other trial when it is half-open."""
         breaker = self._breakers.get(_key(record))
         if breaker is not None:
             others = [r.facts.registered_at for r in self._roster.records.values() if _key(r) == _key(record)]
             may = breaker.lets_through(now, registered=others)
-            must(may, f"{record.name} is started though the breaker of {_key(record)} lets nobody through: {breaker}")
+            must(may, f"{record.name} is started though the breaker of {_key(record)} lets nobody through")
 
     def seen(self, nodes: Sequence[NodeView], *, now: float) -> Iterator[NodeView]:
         """The nodes as the scaler sees them: what is free of them, and what is degraded or on trial."""

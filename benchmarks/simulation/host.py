@@ -105,7 +105,7 @@ class Host:
     def open_pull(self, *, branch: str, by: Authorship) -> int:
         claim = self.claims.get(by.issue)
         mine = claim is not None and claim.held(self.now) and claim.session == by.session and claim.agent == by.agent
-        must(mine, f"handed in without the claim: issue #{by.issue}, {by.agent} of {by.session}; it is {claim}")
+        must(mine, f"handed in without the claim: issue #{by.issue}, {by.agent} of {by.session}")
         if (known := self._pull_of.get(branch)) is not None:
             self.pulls[known] = self.pulls[known].model_copy(update={"by": by})
             return known

@@ -8,6 +8,9 @@ class Broken(Exception):
 
 
 def must(holds: bool, what: str) -> None:
-    """Raises `Broken` unless `holds`; `what` names the rule that is broken, and by whom."""
+    """Raises `Broken` unless `holds`; `what` names the rule that is broken, and by whom.
+
+    `what` is made each time: where that costs much, `raise` it.
+    """
     if not holds:
         raise Broken(what)

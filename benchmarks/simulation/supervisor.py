@@ -13,7 +13,7 @@ from benchmarks.simulation.invariants import must
 from benchmarks.simulation.program import Running
 from benchmarks.simulation.roster import Roster
 from loreli_ray.config import Config
-from loreli_ray.errors import LoreliError, Unavailable
+from loreli_ray.errors import LoreliError, SessionError, Unavailable
 from loreli_ray.identity import Identities, Sides
 from loreli_ray.model import (
     Action,
@@ -38,6 +38,7 @@ _BACKEND_FAILED = (Cause.RAPID_DEATH, Cause.LAUNCH_FAILED, Cause.STUCK_ALIVE)
 
 @dataclass
 class _Leaving:
+    record: Record
     verdict: Verdict
     done: set[Step] = field(default_factory=set[Step])
     rounds: int = 0
@@ -58,9 +59,10 @@ class Supervisor:
         self._dice = dice
         self._meter = meter
         self._identities = Identities(Sides(config.sides))
-        self._leaving: dict[str, _Leaving] = {}
+        self._leaving: list[_Leaving] = []
         self.breakers = Breakers(self.roster, config=config)
         self.deaths: dict[int, tuple[float, ...]] = {}
+        self._holders: dict[tuple[int, int], int] = {}  # of each issue and generation, whose incarnation had it
 
     def fleet(self) -> Fleet:
         with self._meter("fleet"):
@@ -83,8 +85,6 @@ class Supervisor:
             node=placement.node,
         )
         now = self._host.now
-        held = [c for c in self._host.claims.values() if (c.session, c.agent) == (self.session, spec.name)]
-        must(not any(c.held(now) for c in held), f"a new agent has the name of a claim's holder: {spec.name}")
         record = Record(spec=spec, facts=Facts(registered_at=now, started_at=now))
         self.breakers.check(record, now=now)
         self.roster.add(record)
@@ -105,15 +105,18 @@ class Supervisor:
 
     # ── who goes ──
 
+    @property
+    def removing(self) -> bool:
+        """Whether somebody is still on the way out."""
+        return bool(self._leaving)
+
     def sweep(self) -> None:
-        records = list(self.roster.records.values())
         now = self._host.now
+        self._leaving = [out for out in self._leaving if not self._leave(out)]
+        records = [record for record in self.roster.records.values() if record.leaving is None]
         with self._meter("judging"):
             verdicts = [judge(record, now=now, config=self._config) for record in records]
         for record, verdict in zip(records, verdicts, strict=True):
-            if record.leaving is not None:
-                self._leave(record)
-                continue
             self._act(record, verdict)
             self.happened["breaker closed"] += self.breakers.proved(record, now=now)
 
@@ -153,30 +156,28 @@ class Supervisor:
         self.happened[verdict.cause.value] += 1
         if verdict.unexpected and verdict.cause in _BACKEND_FAILED:
             self.happened["breaker opened"] += self.breakers.failed(record, now=now)
-        if verdict.unexpected and record.assignment is not None:
-            issue = record.assignment.issue
-            self.deaths[issue] = (*self.deaths.get(issue, ()), now)
-        self._leaving[record.name] = _Leaving(verdict)
-        self.roster.store(record.model_copy(update={"leaving": verdict}))
+        self._leaving.append(_Leaving(self.roster.store(record.model_copy(update={"leaving": verdict})), verdict))
 
-    def _leave(self, record: Record) -> None:
-        """One round of the one way out."""
-        out = self._leaving[record.name]
+    def _leave(self, out: _Leaving) -> bool:
+        """One round of the one way out; whether it is the last."""
         out.rounds += 1
-        must(out.rounds < _LONGEST_REMOVAL, f"a removal does not end: {record.name}, done are {sorted(out.done)}")
+        name, done = out.record.name, sorted(out.done)
+        must(out.rounds < _LONGEST_REMOVAL, f"a removal does not end: {name}, done are {done}")
         failed: set[Step] = set()
         while (step := removal.next_step(done=out.done, failed=failed)) is not None:
             try:
                 self.refused()
-                self._step(step, record)
+                self._step(step, out)
                 out.done.add(step)
             except LoreliError:
                 failed.add(step)
-        if removal.finished(out.done):
-            del self._leaving[record.name]
-            self._check_left(record)
+        if not removal.finished(out.done):
+            return False
+        self._check_left(out.record)
+        return True
 
-    def _step(self, step: Step, record: Record) -> None:
+    def _step(self, step: Step, out: _Leaving) -> None:
+        record = out.record
         if step is Step.STOP_PROGRAM:
             self.programs.pop(record.name, None)
         elif step is Step.CLAIM and record.assignment is not None and record.spec.role is Role.ACTION:
@@ -188,25 +189,36 @@ class Supervisor:
             self._identities.release(record.spec.identity)
         elif step is Step.LEDGER:
             self.roster.remove(record.name)
+        elif step is Step.EVENT and out.verdict.unexpected and record.assignment is not None:
+            issue = record.assignment.issue
+            self.deaths[issue] = (*self.deaths.get(issue, ()), self._host.now)
 
     def _check_left(self, record: Record) -> None:
-        """A removal that ended gave everything back."""
+        """That a removal that ended gave everything back."""
         name, work = record.name, record.assignment
+        if (other := self.roster.records.get(name)) is not None:  # its name, and all that goes by it, is another's now
+            must(other.spec != record.spec, f"{name} is removed and still has its slot on {record.spec.node}")
+            return
         claim = self._host.claims.get(work.issue) if work is not None and work.role is Role.ACTION else None
         kept = claim is not None and claim.held(self._host.now) and (claim.session, claim.agent) == (self.session, name)
-        must(not kept, f"{name} is removed and still holds {claim}")
+        must(not kept, f"{name} is removed and still holds its claim")
         must(record.spec.identity not in self._identities.in_use, f"{name} is removed and its identity in use")
-        must(name not in self.roster.records, f"{name} is removed and still has its slot on {record.spec.node}")
         must(name not in self.programs, f"{name} is removed and its program runs")
 
     # ── what they work on ──
 
     def assign(self, name: str, work: Assignment) -> None:
         record = self.roster.get(name)
+        if record.leaving is not None:
+            raise SessionError("is on its way out", subject=name)
         if record.assignment is not None:
             has = record.assignment.key
             must(has == work.key, f"{name} has {has} and was given {work.key}")
             return
+        if work.role is Role.ACTION:
+            holder = self._holders.setdefault((work.issue, work.generation), record.spec.incarnation)
+            same = holder == record.spec.incarnation
+            must(same, f"two agents hold generation {work.generation} of issue #{work.issue}, one now as {name}")
         self.refused()  # its workspace can't be staged
         self.roster.assign(name, work, now=self._host.now)
 

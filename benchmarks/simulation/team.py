@@ -114,7 +114,11 @@ class Team:
         for intent in intents:
             by_issue[intent.issue].append(intent)
         groups = list(by_issue.values())
+        sweep_at = self._dice.number(2 * len(groups) + 1)
         while groups:
+            if len(groups) == sweep_at:
+                self.supervisor.sweep()
+                sweep_at = 0
             chosen = self._dice.number(len(groups))
             intent = groups[chosen].popleft()
             if not groups[chosen]:

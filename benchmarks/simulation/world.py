@@ -71,7 +71,8 @@ class World:
             del self.teams[1:]
             calm = 0
             while not self.over:
-                must(calm < _LONGEST_CALM, f"nothing goes wrong any more, but it does not end\n{self.story()}")
+                if calm >= _LONGEST_CALM:
+                    raise Broken(f"nothing goes wrong any more, but it does not end\n{self.story()}")
                 calm += 1
                 self._step()
                 yield
@@ -94,11 +95,12 @@ class World:
     @property
     def over(self) -> bool:
         """Every issue that is still the team's has landed, or a human has it; and the team has gone home."""
-        records = self.teams[0].supervisor.roster.records
+        supervisor = self.teams[0].supervisor
+        records = supervisor.roster.records
         orphans = bool(self.host.pulls)
         held = any(LABEL in issue.labels for issue in self.host.issues.values())
         busy = any(record.assignment is not None for record in records.values())
-        return not self._through and not busy and (not records or held or orphans)
+        return not self._through and not busy and not supervisor.removing and (not records or held or orphans)
 
     def _step(self) -> None:
         self.steps += 1

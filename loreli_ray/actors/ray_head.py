@@ -1,6 +1,7 @@
 """A Ray of our own on this machine: one head node on loopback, under the same sub-reaper as the agents' programs.
 
-Ending the reaper ends every process of it and nothing else: `ray stop` would end everybody's. Its settings are what was
+Ending the reaper ends every process of it and nothing else: `ray stop` would end everybody's. The agents' terminals are
+spared, so that a Ray that crashes takes no program along. Its settings are what was
 measured to matter (prestarted and preloaded workers, no niceness, no OOM score, token authentication).
 """
 
@@ -26,7 +27,7 @@ from loreli_ray.actors.spawn import NODE_LABEL, SLOT
 from loreli_ray.errors import SessionError
 from loreli_ray.files import write_private
 from loreli_ray.model import Value
-from loreli_ray.terminal import alive, reaper_command, start_time
+from loreli_ray.terminal import TERMINAL, alive, kill_tree, marked, reaper_command, start_time
 
 #: What every worker imports before it is given an actor. Most become agents; who needs more imports it then.
 PRELOADED = "loreli_ray.actors.agent"
@@ -35,6 +36,7 @@ _OBJECT_STORE = 100 * 2**20
 _START_TIMEOUT = 60.0
 _GRACE = 4.0
 _OUTPUT = "ray.log"
+_TOKEN_PATH = "RAY_AUTH_TOKEN_PATH"
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 #: The heads that this process started: they may outlive it, but while it lives it has to wait for them.
@@ -55,9 +57,11 @@ class RayHead(Value):
         return alive(self.pid, self.started)
 
     def stop(self, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Ends every process of this Ray and removes its folder."""
+        """Ends every process of this Ray and removes its folder. The agents' terminals live on."""
         if self.running:
             os.kill(self.pid, signal.SIGTERM)
+        else:  # its reaper was killed: what that would have ended is known by its token
+            kill_tree(*(set(marked(_TOKEN_PATH, str(self.token_file))) - {os.getpid()}))
         deadline = time.monotonic() + _GRACE + 10
         while self.running and time.monotonic() < deadline:
             sleep(0.05)
@@ -100,7 +104,9 @@ def start_ray_head(
 
 
 def _popen(folder: Path, token_file: Path, *, slots: int, preload: str) -> subprocess.Popen[bytes]:
-    command = reaper_command(_command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE)
+    command = reaper_command(
+        _command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE, spare=TERMINAL
+    )
     with (folder / _OUTPUT).open("w") as log:
         return subprocess.Popen(
             command,
@@ -169,7 +175,7 @@ def _environment(token_file: Path, *, preload: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "GITHUB_"))}
     return inherited | {
         "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        _TOKEN_PATH: str(token_file),
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_worker_niceness": "0",
         "RAY_worker_oom_score_adjustment": "0",

@@ -68,7 +68,8 @@ class Session:
         say(f"asking {config.hub.api_url} for {repo}")
         settings = _settings(config, repo)
         asyncio.run(_check_hub(settings, credentials))
-        Ledger(settings.ledger).close()  # damaged, locked or too new: said now, not again and again by a supervisor
+        if settings.ledger.exists():
+            Ledger(settings.ledger).close()  # what is wrong with it is said now, not in an actor that can't start
         session = cls(settings, join(config, address=address, say=say))
         if session.runs:
             say("it runs already; a changed configuration counts after `loreli-ray down`")
@@ -139,12 +140,12 @@ class Session:
         self._close_nodes()
         for name in self._actors():
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))
-        _forget(self.settings)
         others = [name for name in _all_actors() if not name.startswith(f"{self.settings.id}/")]
         self.leave()
         if self._head is not None and not others:
             say("stopping Ray")
             stop_head(self.settings.config)
+        _forget(self.settings)
 
     def _pause(self) -> None:
         try:
@@ -202,10 +203,8 @@ class Session:
 
 def clear(settings: SessionSettings) -> None:
     """Ends what outlived a session whose Ray is gone: its panes on this machine, with all they started."""
-    for socket in settings.runtime.glob("*/tmux"):
-        TerminalServer(socket, settings.config.tmux.session).kill()
-    _forget(settings)
     stop_head(settings.config)
+    _forget(settings)
 
 
 def head_runs(config: Config) -> bool:
@@ -220,6 +219,9 @@ def join(config: Config, *, address: str | None, say: Say) -> RayHead | None:
     begun: RayHead | None = None
     try:
         if address is None and (head is None or not head.running):
+            if head is not None:
+                say("clearing up after a Ray that has ended")
+                head.stop()
             say("starting Ray on this machine")
             folder = runtime_root() / f"ray-{secrets.token_hex(3)}"
             head = begun = start_ray_head(folder, slots=max(32, 2 * config.scaling.max_agents))
@@ -290,6 +292,9 @@ async def _check_hub(settings: SessionSettings, credentials: Credentials) -> Non
 
 
 def _forget(settings: SessionSettings) -> None:
+    """Ends the session's terminals on this machine and removes what only a running session needs."""
+    for socket in settings.runtime.glob("*/tmux"):
+        TerminalServer(socket, settings.config.tmux.session).kill()
     settings.endpoint.unlink(missing_ok=True)
     settings.credentials.unlink(missing_ok=True)
     remove_runtime(settings.runtime)

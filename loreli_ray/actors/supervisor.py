@@ -209,8 +209,13 @@ class Supervisor:
     # ── what the reactor has done ──
 
     async def assign(self, name: str, assignment: Assignment) -> None:
-        """Hands an agent its work: on record, then in its workspace, then said. The same work twice is one."""
+        """Hands an agent its work: on record, then in its workspace, then said. The same work twice is one.
+
+        An agent on its way out gets none: what it would have to give back is decided already.
+        """
         record = self._registry.get(name)
+        if record.leaving is not None:
+            raise SessionError("is on its way out", subject=name)
         if record.assignment is not None:
             if record.assignment.key == assignment.key:
                 return

@@ -16,7 +16,7 @@ from loreli_ray.errors import UsageError
 
 def events(
     agent: Annotated[str, typer.Option("--agent", help="Only of this agent.", metavar="NAME")] = "",
-    issue: Annotated[int, typer.Option("--issue", min=1, help="Only about this issue.", metavar="N")] = 0,
+    issue: Annotated[int | None, typer.Option("--issue", min=1, help="Only about this issue.", metavar="N")] = None,
     kind: Annotated[
         list[str] | None, typer.Option("--kind", help="Only of this kind; may be given several times.", metavar="KIND")
     ] = None,
@@ -35,8 +35,9 @@ def events(
     from loreli_ray.cli.history import History
 
     history = History(recorded_folder(session, config))
+    batches = history.events(follow=follow, limit=limit, agent=agent, issue=issue or 0, kinds=kinds, since=start)
     with piped():
-        for batch in history.events(follow=follow, limit=limit, agent=agent, issue=issue, kinds=kinds, since=start):
+        for batch in batches:
             for event in batch:
                 typer.echo(json.dumps(event) if as_json else dated(event))
 

@@ -6,12 +6,13 @@ So events and last screens can be seen while a supervisor is being restarted, af
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loreli_ray.actors.client import SessionClient
 from loreli_ray.cli.output import note, pause
-from loreli_ray.errors import LedgerError, NotRunning
+from loreli_ray.errors import LedgerError, NotRunning, SessionError
 
 if TYPE_CHECKING:
     from loreli_ray.ledger import Ledger
@@ -84,23 +85,20 @@ class History:
         from loreli_ray.model import EventQuery
 
         asked = EventQuery.model_validate(query)
-        ledger = self._ledger()
-        try:
+        with closing(self._ledger()) as ledger:
             if asked.agent:
                 ledger.expect(asked.agent)
             return [event.model_dump(mode="json") for event in ledger.events(**dict(asked))]
-        finally:
-            ledger.close()
 
     def _last_screen(self, name: str, *, lines: int) -> str:
         from loreli_ray.ledger import read_death_log
 
-        ledger = self._ledger()
         try:
-            ledger.expect(name)
-        finally:
-            ledger.close()
-        return read_death_log(self._folder / "logs", name, lines=lines)
+            return read_death_log(self._folder / "logs", name, lines=lines)
+        except SessionError:
+            with closing(self._ledger()) as ledger:
+                ledger.expect(name)
+            raise
 
     def _ledger(self) -> Ledger:
         from loreli_ray.ledger import Ledger

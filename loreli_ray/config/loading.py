@@ -30,6 +30,7 @@ NOT_SETTINGS: Final = frozenset(
         "MCP_URL",
         "PANE",
         "ROLE",
+        "TERMINAL",
         "SESSION",
         "TOKEN",
         "WORKSPACE",

@@ -21,10 +21,11 @@ from loreli_ray.ledger.schema import UNEXPECTED_DEATH, VERSION, is_ours, migrate
 from loreli_ray.model import Event, EventKind, Record
 
 _COLUMNS = "seq, at, kind, agent, issue, text, data"
-_DEATHS = f"""
-SELECT issue, at FROM events AS death WHERE {UNEXPECTED_DEATH} AND at > ? AND seq > coalesce(
-    (SELECT max(seq) FROM events WHERE +kind = 'escalated' AND issue = death.issue), 0
-) ORDER BY seq
+DEATHS = f"""
+WITH escalated AS MATERIALIZED (SELECT issue, max(seq) AS last FROM events WHERE kind = 'escalated' GROUP BY issue)
+SELECT issue, at FROM events WHERE {UNEXPECTED_DEATH} AND at > ?
+AND seq > coalesce((SELECT last FROM escalated WHERE escalated.issue = events.issue), 0)
+ORDER BY seq
 """
 
 
@@ -178,11 +179,11 @@ class Ledger:
 
         They are the events `removed` that have `"unexpected": true`; times are seconds since the epoch.
         """
-        found: defaultdict[int, tuple[float, ...]] = defaultdict(tuple)
+        found: defaultdict[int, list[float]] = defaultdict(list)
         with self._guard():
-            for issue, at in self._db.execute(_DEATHS, (since,)):
-                found[issue] += (at,)
-        return dict(found)
+            for issue, at in self._db.execute(DEATHS, (since,)):
+                found[issue].append(at)
+        return {issue: tuple(times) for issue, times in found.items()}
 
     # ── inside ──
 

@@ -1,4 +1,7 @@
-"""When the team can go home (SPEC S16, B10)."""
+"""When the team can go home (SPEC S16, B10).
+
+Who is free rests as much as who is dormant: here no agent goes dormant only because its work is done.
+"""
 
 from __future__ import annotations
 

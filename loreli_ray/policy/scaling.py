@@ -1,8 +1,11 @@
 """Demand to placements (SPEC S14, B1, B2): who is started, where, and why the rest has to wait.
 
-The caps hold at every moment: each placement counts at once against what comes after it. Action agents never take the
-last places that their reviewers will need, for then no pull request would ever land. Where an idle agent is in the way
-of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+The caps hold at every moment: each placement counts at once against what comes after it. Action agents and planners
+never take the last places that reviewers will need, for then no pull request would ever land. Where an idle agent is in
+the way of what is needed, it is retired: one at a time, and only when something could then be started in its place.
+
+Reviewers are asked for by what waits: each against the author of its own pull request, those beyond that against the
+first live author, as the seed has it for all. Only live agents are authors and peers, and only they count for a cap.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice, repeat
+from sys import maxsize
 
 from loreli_ray.config import ScalingConfig
 from loreli_ray.identity import Side, Sides
@@ -18,6 +22,7 @@ from loreli_ray.model import AgentState, Demand, Fleet, Member, NodeView, Placem
 from loreli_ray.policy.providers import choose, single_sided
 
 PRIORITY = (Role.REVIEWER, Role.RISK, Role.ACTION, Role.PLANNER)
+_GIVE_WAY = frozenset({Role.ACTION, Role.PLANNER})
 
 
 def plan(
@@ -90,9 +95,11 @@ def _make_room(scene: _Scene, draft: _Draft) -> tuple[str, ...]:
 
 @dataclass
 class _Draft:
-    """The plan as it grows, and what it comes to.
+    """The plan as it grows. `crowded` when somebody had to wait only because the team or a node is full.
 
-    `crowded` when somebody had to wait only because the team or a node is full, `capped` are the roles at their caps.
+    `held` when an author waits for room: it needs two places, its own and its reviewer's, and would never see them both
+    if those who come after it took each one that falls free. `capped` are the roles that had to wait for their caps.
+
     `live` are the agents of each role, `peers` those that take work, by side; `reviewing` are the sides that each node
     could have reviewers of.
     """
@@ -107,6 +114,7 @@ class _Draft:
     placements: list[Placement] = field(default_factory=list[Placement])
     refusals: list[str] = field(default_factory=list[str])
     crowded: bool = False
+    held: bool = False
     capped: set[Role] = field(default_factory=set[Role])
 
     @classmethod
@@ -135,8 +143,9 @@ class _Draft:
             self._refuse(demand.role, f"cools down for another {wait:.0f} s")
             return
         refused: set[str | None] = set()
-        for against in islice(chain(demand.action_providers, repeat(None)), demand.deficit):
-            if against not in refused and not self._place(demand.role, against=against or self._first_author()):
+        others = self._first_author() or next(iter(demand.action_providers), None)
+        for against in islice(chain(demand.action_providers, repeat(others)), demand.deficit):
+            if against not in refused and not self._place(demand.role, against=against):
                 refused.add(against)
 
     def _place(self, role: Role, *, against: str | None) -> bool:
@@ -144,18 +153,19 @@ class _Draft:
         scaling = self.scene.scaling
         if len(self.placements) >= scaling.max_per_tick:
             return self._refuse(role, f"no more than {scaling.max_per_tick} starts a tick")
-        cap = scaling.max_per_role.get(role.value)
-        if cap is not None and self.live[role] >= cap:
+        if self._headroom(role) <= 0:
             self.capped.add(role)
-            return self._refuse(role, f"at its cap of {cap}")
+            return self._refuse(role, f"at its cap of {scaling.max_per_role.get(role.value)}")
         if self.live.total() >= scaling.max_agents:
             return self._refuse(role, f"the team is at its cap of {scaling.max_agents}", crowded=True)
         if self._choose(role, self._hosts(self.nodes), against=against) is None:
             return self._refuse(role, "no program of the right side is found, or all of them are degraded")
-        free = self._hosts([node for node in self.nodes if node.slots > 0], role)
-        program = self._choose(role, free, against=against)
+        gives_way = role in _GIVE_WAY
+        free = self._hosts([node for node in self.nodes if node.slots > 0], role if gives_way else None)
+        program = None if gives_way and self.held else self._choose(role, free, against=against)
         if program is None:
-            what = "and the last places are kept for reviewers" if role is Role.ACTION else "with a program for it"
+            self.held |= gives_way
+            what = "and the last places are kept for reviewers" if gives_way else "with a program for it"
             return self._refuse(role, f"no free slot on a node {what}", crowded=True)
         self._add(role, program, free[program])
         return True
@@ -184,31 +194,40 @@ class _Draft:
             single=self.single,
         )
 
-    def _hosts(self, nodes: Sequence[NodeView], role: Role | None = None) -> dict[Program, NodeView]:
-        """The programs found, in order of preference, each with its best node: where it works, then the emptiest.
+    def _hosts(self, nodes: Sequence[NodeView], giving_way: Role | None = None) -> dict[Program, NodeView]:
+        """The programs found, in order of preference, each with its best node.
 
-        With `role` action, only where that leaves room for reviewers; a degraded program stays, to name its stand-in.
+        For a role `giving_way` to reviewers, only where that leaves room for them; a degraded program stays, to name
+        its stand-in.
         """
-        needs = {side: self._needs(side) for side in Side} if role is Role.ACTION else {}
-        best: dict[str, tuple[Program, NodeView]] = {}
+        needs = {side: self._needs(giving_way, side) for side in Side} if giving_way else {}
+        best: dict[str, tuple[tuple[bool, int, int], Program, NodeView]] = {}
         for node in nodes:
             for program in node.programs:
                 need = needs.get(self.sides[program.provider], ())
                 if not program.degraded and not self._leaves_room(need, node):
                     continue
-                known = best.get(program.backend)
-                if known is None or (program.degraded, -node.slots) < (known[0].degraded, -known[1].slots):
-                    best[program.backend] = (program, node)  # keeps its place in the order
-        return dict(best.values())
+                known, rank = best.get(program.backend), self._rank(program, node)
+                if known is None or rank < known[0]:
+                    best[program.backend] = (rank, program, node)  # keeps its place in the order
+        return {program: node for _, program, node in best.values()}
 
-    def _needs(self, side: Side) -> Sequence[tuple[frozenset[Side], int]] | None:
-        """How many slots are to spare for the reviewers who will be needed when an action agent of `side` joins: of any
-        side among theirs, and of each; None when the team's cap has no room for them."""
-        missing = self._missing_reviewers(side)
-        if self.live.total() + 1 + len(missing) > self.scene.scaling.max_agents:
+    def _rank(self, program: Program, node: NodeView) -> tuple[bool, int, int]:
+        """The better node for a program is where it works, then where fewer sides can review, then the emptiest.
+
+        The second, so that a reviewer who could be elsewhere takes no place that another needs.
+        """
+        return program.degraded, len(self.reviewing[node.id]), -node.slots
+
+    def _needs(self, role: Role, side: Side) -> Sequence[tuple[frozenset[Side], int]] | None:
+        """How many slots are to spare for the reviewers who will be needed when an agent of `role` and `side` joins: of
+        any side among theirs, and of each; None when the team's cap has no room for them."""
+        missing = self._missing_reviewers(role, side)
+        count = min(len(missing), self._headroom(Role.REVIEWER))
+        if self.live.total() + 1 + count > self.scene.scaling.max_agents:
             return None
         groups = [missing, *(frozenset({one}) for one in missing)]
-        return [(group, self._slots(group) - len(group)) for group in groups]
+        return [(group, self._slots(group) - min(len(group), count)) for group in groups]
 
     def _leaves_room(self, needs: Sequence[tuple[frozenset[Side], int]] | None, node: NodeView) -> bool:
         """Whether the reviewers who will be needed still fit when one slot of this node is taken."""
@@ -216,11 +235,13 @@ class _Draft:
             return False
         return all(spare >= (not self.reviewing[node.id].isdisjoint(group)) for group, spare in needs)
 
-    def _missing_reviewers(self, side: Side) -> frozenset[Side]:
-        """The sides without a reviewer that will need one, if an action agent of `side` joins."""
-        reviewers, authors = self.peers[Role.REVIEWER].keys(), {side, *self.peers[Role.ACTION]}
+    def _missing_reviewers(self, role: Role, side: Side) -> frozenset[Side]:
+        """The sides without a reviewer that will need one, if an agent of `role` and `side` joins."""
+        reviewers, authors = self.peers[Role.REVIEWER].keys(), set(self.peers[Role.ACTION])
+        if role is Role.ACTION:
+            authors.add(side)
         if self.single:
-            return frozenset() if reviewers else frozenset({side})
+            return frozenset({side}) if authors and not reviewers else frozenset()
         return frozenset(author.opposite for author in authors) - reviewers
 
     def _slots(self, sides: Collection[Side]) -> int:
@@ -229,6 +250,10 @@ class _Draft:
 
     def _first_author(self) -> str | None:
         return next((member.spec.provider for member in self.scene.fleet.of(Role.ACTION)), None)
+
+    def _headroom(self, role: Role) -> int:
+        """How many more agents of a role its cap allows."""
+        return max(0, self.scene.scaling.max_per_role.get(role.value, maxsize) - self.live[role])
 
 
 def _taken(node: NodeView, program: Program) -> NodeView:

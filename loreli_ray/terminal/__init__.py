@@ -9,13 +9,14 @@ from loreli_ray.terminal.processes import Usage, alive, descendants, kill_tree, 
 from loreli_ray.terminal.reaper import reaper_command
 from loreli_ray.terminal.server import TerminalServer
 from loreli_ray.terminal.status import ExitStatus, read_exit
-from loreli_ray.terminal.tmux import base_environment
+from loreli_ray.terminal.tmux import TERMINAL, base_environment
 from loreli_ray.terminal.watch import PaneWatch
 
 __all__ = [
     "MARKER",
     "MAX_INPUT",
     "SETTLE",
+    "TERMINAL",
     "ExitStatus",
     "Pane",
     "PaneInfo",

@@ -10,6 +10,7 @@ Invariants
 - The program runs in a process group of its own, in the foreground of the terminal when there is one: Ctrl-C is for it.
 - SIGTERM and SIGHUP end the program; its own end also ends whatever it left behind. Only then is the status file
   written, in one rename, and the reaper exits as the program did (128 + n for signal n, as shells have it).
+- What was started with the variable `--spare` in its environment, and all beneath it, is none of its business.
 """
 
 from __future__ import annotations
@@ -40,17 +41,21 @@ def reaper_command(
     pid_file: str | os.PathLike[str] | None = None,
     env_files: Iterable[str | os.PathLike[str]] = (),
     drain: float = 0.15,
+    spare: str = "",
 ) -> list[str]:
     """The command line that runs `argv` under a reaper.
 
     `grace` is the time in seconds between SIGTERM and SIGKILL. `drain` is how long the reaper outlives the program on a
     terminal: tmux throws away what it has not read when the leader of a pane exits. Each of `env_files` holds one JSON
-    object of variables, `null` to remove one; it is read and unlinked before the program starts.
+    object of variables, `null` to remove one; it is read and unlinked before the program starts. Descendants that were
+    started with the variable `spare` in their environment outlive the reaper.
     """
     command = [sys.executable, "-I", "-S", os.path.abspath(__file__)]  # noqa: PTH100 (pathlib is slow to import)
     command += ["--status", os.fspath(status_file), "--grace", str(grace), "--drain", str(drain)]
     if pid_file is not None:
         command += ["--pid-file", os.fspath(pid_file)]
+    if spare:
+        command += ["--spare", spare]
     for path in env_files:
         command += ["--env-file", os.fspath(path)]
     return [*command, "--", *argv]
@@ -86,7 +91,8 @@ def descendants(pid: int) -> list[int]:
 class Reaper:
     """One program and all that comes of it, from start to status file."""
 
-    def __init__(self, argv: Sequence[str], *, grace: float) -> None:
+    def __init__(self, argv: Sequence[str], *, grace: float, spare: str = "") -> None:
+        self._spare = spare
         self._argv = list(argv)
         self._grace = grace
         self._terminal = _own_terminal()
@@ -196,7 +202,9 @@ class Reaper:
         asked: set[int] = set()
         deadline = time.monotonic() + self._grace
         while self._reap():
-            members = descendants(os.getpid())
+            members = self._members()
+            if self._spare and not members:
+                return
             if time.monotonic() < deadline:
                 for pid in members:
                     if pid not in asked:
@@ -209,6 +217,14 @@ class Reaper:
                     return  # all that is left belongs to another user
             self._next_signal(_POLL)
 
+    def _members(self) -> list[int]:
+        """Every descendant that is to be ended."""
+        found = descendants(os.getpid())
+        if not self._spare:
+            return found
+        spared = {pid for pid in found if _has_variable(pid, self._spare)}
+        return [pid for pid in found if pid not in spared.union(*map(descendants, spared))]
+
     def _signal(self, pid: int, number: int) -> bool:
         try:
             os.kill(pid, number)
@@ -219,7 +235,7 @@ class Reaper:
         return True
 
     def _survivors(self) -> str:
-        left = sorted(self._refused & set(descendants(os.getpid())))
+        left = sorted(self._refused & set(self._members()))
         return f"not allowed to end {', '.join(map(str, left))}" if left else ""
 
     def _status(self, reason: str, *, exit_code: int | None = None, error: str = "") -> dict[str, object]:
@@ -243,6 +259,15 @@ def _prctl(option: int, value: int) -> None:
     if libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _has_variable(pid: int, name: str) -> bool:
+    """Whether a process was started with a variable of that name (proc(5), environ)."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123
+            return any(item.startswith(name.encode() + b"=") for item in file.read().split(b"\0"))
+    except OSError:  # it has ended, or is another user's
+        return False
 
 
 def _own_terminal() -> int | None:
@@ -284,8 +309,8 @@ def _write(path: str, text: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`reaper.py --status FILE [--pid-file FILE] [--grace S] [--drain S] [--env-file FILE]… -- ARGV…`"""
-    names = ["status=", "pid-file=", "grace=", "drain=", "env-file="]
+    """`reaper.py --status FILE [--pid-file FILE] [--grace S] [--drain S] [--spare NAME] [--env-file FILE]… -- ARGV…`"""
+    names = ["status=", "pid-file=", "grace=", "drain=", "env-file=", "spare="]
     options, argv = getopt.getopt(list(arguments), "", names)
     given = dict(options)
     if "--status" not in given or not argv:
@@ -296,7 +321,7 @@ def main(arguments: Sequence[str]) -> int:
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     if "--pid-file" in given:
         _write(given["--pid-file"], f"{os.getpid()}\n")
-    reaper = Reaper(argv, grace=float(given.get("--grace", "5")))
+    reaper = Reaper(argv, grace=float(given.get("--grace", "5")), spare=given.get("--spare", ""))
     try:
         environment = _environment(value for name, value in options if name == "--env-file")
         status = reaper.run(environment)

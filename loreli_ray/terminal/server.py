@@ -68,7 +68,8 @@ class TerminalServer:
         self._sleep = sleep
         self._tmux = Tmux(socket, timeout=timeout)
         self._timeout = timeout
-        self._tag = hashlib.blake2s(os.fsencode(socket), digest_size=6).hexdigest()
+        #: How the marks of all its panes begin.
+        self.tag = hashlib.blake2s(os.fsencode(socket), digest_size=6).hexdigest()
 
     def pid(self) -> int | None:
         """The server's process; None when there is none."""
@@ -110,7 +111,7 @@ class TerminalServer:
             raise UsageError(f"{cwd} is not a folder to run in", subject=agent)
         status_file.unlink(missing_ok=True)
         self._private_folder()
-        marker = f"{self._tag}-{uuid4().hex}"
+        marker = f"{self.tag}-{uuid4().hex}"
         # tmux's own variables would let a program type into other panes.
         variables = {**environment, MARKER: marker, "TMUX": None, "TMUX_PANE": None}
         env_file = self.socket.with_name(f"{marker}.env")
@@ -200,7 +201,7 @@ class TerminalServer:
 
     def _marked(self) -> dict[int, str]:
         """The programs of this server and all they started, wherever they went, with their panes' marks."""
-        return {pid: mark for pid, mark in marked(MARKER).items() if mark.startswith(f"{self._tag}-")}
+        return {pid: mark for pid, mark in marked(MARKER).items() if mark.startswith(f"{self.tag}-")}
 
     def _exclusive(self, *, timeout: float = _LOCK_TIMEOUT) -> AbstractContextManager[None]:
         return locked(

@@ -22,14 +22,19 @@ from libtmux.common import tmux_cmd
 
 from loreli_ray.errors import PaneGone, TerminalError, UsageError
 
+TERMINAL = "LORELI_TERMINAL"
 MAX_SOCKET_PATH = 107  # bytes, unix(7)
 _KEPT = frozenset({"PATH", "HOME", "SHELL", "USER", "LOGNAME", "LANG", "LANGUAGE", "TERM", "TMPDIR", "TZ"})
 _GONE = ("no server running", "error connecting", "server exited", "lost server", "can't find pane", "no such pane")
 
 
 def base_environment() -> dict[str, str]:
-    """What tmux, and so every program in it, sees of our environment: harmless names only, no Ray and no secrets."""
-    return {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    """What tmux, and so every program in it, sees of our environment: harmless names only, no Ray and no secrets.
+
+    And the mark by which whoever ends all else leaves tmux, and the agents in it, alone.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
+    return {**kept, TERMINAL: "1"}
 
 
 class TmuxCommand(tmux_cmd):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from loreli_ray.actors.client import SessionClient
 from loreli_ray.actors.ray_head import RayHead, start_ray_head
@@ -18,9 +19,10 @@ from loreli_ray.actors.settings import runtime_root
 from loreli_ray.config import Config
 from loreli_ray.demo.stage import REPO, DemoStage
 from loreli_ray.errors import SessionError
-from loreli_ray.terminal import descendants
+from loreli_ray.git import git
+from loreli_ray.terminal import MARKER, PaneInfo, TerminalServer, descendants, marked
 
-_DEADLINE = 90.0
+_DEADLINE = 180.0
 
 
 @pytest.fixture(scope="session")
@@ -48,14 +50,7 @@ class Team:
         return SessionClient.of(self.session.settings.folder)
 
     def status(self) -> dict[str, Any]:
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                return self.client.status()
-            except SessionError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+        return self._patiently(lambda: self.client.status())
 
     def until(self, condition: Callable[[dict[str, Any]], Any], what: str) -> Any:
         """What `condition` returns of the status once it is true."""
@@ -91,22 +86,78 @@ class Team:
             f"an agent of the role {role} works",
         )
 
+    def doing(self, step: str) -> str:
+        """The name of an author who has just said that it does that."""
+        return self.until(
+            lambda s: next((a["name"] for a in s["agents"] if a["role"] == "action" and a["doing"] == step), None),
+            f"an author is at: {step}",
+        )
+
+    def events(self, kind: str, agent: str = "") -> list[dict[str, Any]]:
+        return [event for event in self._patiently(lambda: self.client.events(agent=agent)) if event["kind"] == kind]
+
+    def head(self, agent: str) -> str:
+        """What an agent's clone has checked out."""
+        clone = next(self.session.settings.folder.glob(f"nodes/*/agents/{agent}/workspace"))
+        return git("rev-parse", "HEAD", cwd=clone)
+
+    def kept(self, commit: str) -> bool:
+        """Whether some branch at the git host holds that commit, or its change under another id."""
+        refs = git("for-each-ref", "--format=%(refname)", "refs/heads", cwd=self.stage.repository).split()
+        held = git("rev-list", *refs, cwd=self.stage.repository).split()
+        return commit in held
+
+    def pane(self, agent: str) -> PaneInfo:
+        return next(pane for pane in self.terminal().panes() if pane.agent == agent)
+
     def program(self, agent: str) -> int:
         """The process of an agent's program: the child of its pane's reaper."""
-        for path in self.session.settings.folder.glob("nodes/*"):
-            pane = next((p for p in self._panes(path.name) if p.agent == agent), None)
-            if pane is not None:
-                return descendants(pane.pid)[0]
-        raise AssertionError(f"{agent} has no pane")
+        return descendants(self.pane(agent).pid)[0]
+
+    def terminal(self) -> TerminalServer:
+        """The tmux server of the session's node."""
+        settings = self.session.settings
+        (folder,) = settings.folder.glob("nodes/*")
+        return TerminalServer(settings.socket(folder.name), settings.config.tmux.session)
+
+    def actor_pid(self, kind: str) -> int | None:
+        """The process of one of the session's actors; None while it has none."""
+        try:
+            return self.session.call(kind, "__ray_call__", lambda _: os.getpid(), deadline=20)
+        except SessionError:
+            return None
+
+    def written(self) -> tuple[int, list[str]]:
+        """How many pull requests the git host has, open or not, and the text of every comment and review."""
+        forge = self.stage.forge
+        repository = forge.repository(REPO)
+        assert repository is not None
+        pulls = forge.pulls.list(repository, state="all")
+        texts = [comment.body for comment, _ in forge.issues.comments(repository)]
+        return len(pulls), texts + [review.body for pull in pulls for review in forge.reviews.list(pull)]
+
+    def assert_nothing_is_left(self) -> None:
+        """No pane, no process of an agent, no clone."""
+        settings = self.session.settings
+        self.until(lambda _: not self.terminal().panes(), "no pane is left")
+        mine = [pid for pid, mark in marked(MARKER).items() if mark.startswith(f"{self.terminal().tag}-")]
+        assert not mine, f"processes are left: {mine}"
+        assert not list(settings.folder.glob("nodes/*/agents/*")), "clones are left"
 
     def kill_program(self, agent: str) -> None:
         os.kill(self.program(agent), signal.SIGKILL)
 
-    def _panes(self, node: str) -> list[Any]:
-        from loreli_ray.terminal import TerminalServer
-
-        settings = self.session.settings
-        return TerminalServer(settings.runtime / node[:8] / "tmux", settings.config.tmux.session).panes()
+    @staticmethod
+    def _patiently(ask: Callable[[], Any]) -> Any:
+        """Asks a supervisor that may just be restarted."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return ask()
+            except SessionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 @pytest.fixture
@@ -115,10 +166,23 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
     made: list[Team] = []
     stages: list[DemoStage] = []
 
-    def make(*, agents: int = 5, pace: float = 0.2, playbook: Path | None = None, **more: Any) -> Team:
-        stage = DemoStage(**more)
+    def make(
+        *,
+        agents: int = 5,
+        pace: float = 0.2,
+        playbook: Path | None = None,
+        issues: tuple[tuple[str, str], ...] | None = None,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        **sections: dict[str, Any],
+    ) -> Team:
+        """`sections` change the demo's configuration."""
+        stage = DemoStage(issues=issues, around=around)
         stages.append(stage)
         config = stage.config(agents=agents, pace=pace, playbook=playbook)
+        values = config.model_dump(mode="json")
+        for name, keys in sections.items():
+            values[name] |= keys
+        config = Config.model_validate(values)
         session = Session.start(
             config, repo=REPO, credentials=stage.credentials, address=head.address, say=lambda _: None
         )

@@ -10,11 +10,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loreli_ray.actors.client import SessionClient
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.config import load
+from loreli_ray.errors import SessionError
 from loreli_ray.git import git
-from loreli_ray.terminal import descendants
+from loreli_ray.ledger import Ledger
+from loreli_ray.terminal import TERMINAL, descendants, marked
 from tests.cli.conftest import Shell
 
 _BY = {f"GIT_{who}_{what}": "me" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
@@ -73,13 +79,31 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     started = shell.run("up")
     assert started.returncode == 0, started.stderr
     try:
+        follower = shell.start("events", "--follow", "--json", "--limit", "10000")
+        until(lambda: json.loads(shell.run("agents", "--json").stdout), "there is an agent")
+        (endpoint,) = (shell.cwd / "home" / "sessions").glob("*/endpoint.json")
+        before = endpoint.read_text()
+        _kill_supervisor(shell)
+        until(lambda: endpoint.read_text() != before, "there is a new supervisor")
         until(lambda: json.loads(shell.run("status", "--json").stdout)["landed"], "the issue is landed")
         status = json.loads(shell.run("status", "--json").stdout)
         author = status["landed"][0]["author"]["name"]
         assert "Hello, world" in git("show", "main:greeting.txt", cwd=shell.cwd / "home/forge/repositories/me/mine.git")
         until(lambda: json.loads(shell.run("agents", "--json").stdout) == [], "the agents have gone")
         assert "handing in" in shell.run("logs", author).stdout
-        assert "claimed #1" in shell.run("logs", author, "--events").stdout
+        assert re.search(r" claimed +#1 ", shell.run("logs", author, "--events").stdout)
+        found = _events(shell, "--kind", "claimed", "--kind", "landed", "--issue", "1", "--agent", author)
+        assert [event["kind"] for event in found] == ["claimed", "landed"]
+        unknown = shell.run("events", "--agent", author[:-1])
+        assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
+        assert f"near: {author}" in unknown.stderr
+        followed = shell.run("logs", author, "--follow")
+        assert (followed.returncode, followed.stderr) == (0, f"· {author} is gone\n")
+        client = SessionClient.of(shell.cwd / "home" / "sessions" / status["session"])
+        with pytest.raises(SessionError, match="limit"):
+            client.events(limit=0)
+        with pytest.raises(SessionError, match="kinds"):
+            client.events(kinds=["landet"])
         assert shell.run("attach", author).returncode == 1, "it has no pane any more"
         assert "landed" in shell.run("status").stdout
         again = shell.run("up")
@@ -88,6 +112,17 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
     finally:
         ended = shell.run("down")
     assert ended.returncode == 0, ended.stderr
+    everything = _events(shell, "--limit", "10000")
+    assert {event["kind"] for event in everything} >= {"spawned", "landed", "removed"}
+    assert follower.stdout is not None
+    lines = [follower.stdout.readline()]
+    while not (lines[-1].startswith("{") and json.loads(lines[-1])["seq"] == everything[-1]["seq"]):
+        lines.append(follower.stdout.readline())
+    assert [json.loads(line) for line in lines if line.startswith("{")] == everything, "none left out, none twice"
+    remarks = [line for line in lines if not line.startswith("{")]
+    assert len(remarks) <= 1, "said once, if the new supervisor was not there at once"
+    assert all("does not answer: following its ledger" in line for line in remarks)
+    assert "handing in" in shell.run("logs", author).stdout
     shell.end()
     shell.assert_nothing_is_left()
     assert shell.run("status").returncode == 1
@@ -108,12 +143,86 @@ def test_down_ends_what_outlived_its_ray(shell: Shell, until: Callable[[Callable
     shell.assert_nothing_is_left()
 
 
-def _kill_ray(reaper: int) -> None:
+@pytest.mark.ray
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("with_reaper", [True, False], ids=["killed", "crashed"])
+def test_up_goes_on_after_every_process_of_ray_has_died(
+    shell: Shell, until: Callable[[Callable[[], object], str], None], with_reaper: bool
+) -> None:
+    _prepare(shell, pace=4.0)
+    assert shell.run("up").returncode == 0
+    until(lambda: "handing in" in shell.run("agents", "--json").stdout, "an agent has committed and not pushed")
+    (agent,) = [a for a in json.loads(shell.run("agents", "--json").stdout) if a["doing"] == "handing in"]
+    program = _program(agent["name"])
+    (clone,) = shell.cwd.glob(f"home/sessions/*/nodes/*/agents/{agent['name']}/workspace")
+    commit = git("rev-parse", "HEAD", cwd=clone)
+    _kill_ray(json.loads((shell.cwd / "home" / "ray.json").read_text())["pid"], with_reaper=with_reaper)
+    assert shell.run("status").returncode == 1
+    assert _program(agent["name"]) == program, "the program never noticed"
+    again = shell.run("up")
+    try:
+        assert again.returncode == 0, again.stderr
+        until(lambda: json.loads(shell.run("status", "--json").stdout)["landed"], "the issue is landed")
+        events = [
+            json.loads(line) for line in shell.run("events", "--agent", agent["name"], "--json").stdout.splitlines()
+        ]
+        kinds = [event["kind"] for event in events]
+        assert "adopted" in kinds
+        assert "died" not in kinds
+        repository = shell.cwd / "home/forge/repositories/me/mine.git"
+        assert "Hello, world" in git("show", "main:greeting.txt", cwd=repository)
+        assert kinds.count("landed") == 1, "its own work was landed, once"
+        assert git("cat-file", "-t", commit, cwd=repository) == "commit", "the very commit that was not pushed yet"
+        until(lambda: json.loads(shell.run("agents", "--json").stdout) == [], "the agents have gone")
+    finally:
+        ended = shell.run("down")
+    assert ended.returncode == 0, ended.stderr
+    shell.end()
+    shell.assert_nothing_is_left()
+
+
+def _program(agent: str) -> int:
+    """The process of an agent's program: the one of its processes that is not its reaper."""
+    (reaper,) = [pid for pid, name in marked("LORELI_AGENT").items() if name == agent and _is_program(pid)]
+    return reaper
+
+
+def _is_program(pid: int) -> bool:
+    return b"loreli_ray.demo.agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def _kill_ray(reaper: int, *, with_reaper: bool = True) -> None:
     """Every process of a head at once, as a crash would; the panes live on."""
-    for pid in [reaper, *descendants(reaper)]:
-        arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
-        if pid == reaper or not (b"tmux" in arguments or b"loreli_ray" in arguments):
-            os.kill(pid, signal.SIGKILL)
+    ray = set(descendants(reaper)) - set(marked(TERMINAL))
+    for pid in [*([reaper] if with_reaper else []), *ray]:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _events(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in shell.run("events", "--json", *arguments).stdout.splitlines()]
+
+
+def _kill_supervisor(shell: Shell) -> None:
+    """SIGKILL, as a crash would; Ray starts it again."""
+    (pid,) = [int(line.split()[0]) for line in shell.processes() if "ray::Supervisor" in line]
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_up_on_a_torn_ledger_starts_nothing(shell: Shell) -> None:
+    _prepare(shell)
+    folder = shell.cwd / "home" / "sessions" / "mine-a1b2c3"
+    config = load(shell.cwd / "loreli.yml")
+    known = SessionSettings(id=folder.name, repo="me/mine", config=config, folder=folder, runtime=shell.temporary)
+    Ledger(known.ledger).close()
+    (folder / "session.json").write_text(known.model_dump_json())
+    known.ledger.write_bytes(known.ledger.read_bytes()[:9000])
+    done = shell.run("up")
+    assert done.returncode == 1
+    *remarks, last = done.stderr.splitlines()
+    assert last.startswith(f"loreli-ray: {known.ledger}: it is damaged; ")
+    assert all(remark.startswith("· asking") for remark in remarks), "no Ray was started"
+    shell.end()
+    shell.assert_nothing_is_left()
 
 
 def test_up_says_what_is_missing(shell: Shell) -> None:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,28 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loreli_ray.errors import LedgerError
-from loreli_ray.identity import Identity, Side
 from loreli_ray.ledger import Ledger
-from loreli_ray.model import AgentSpec, Assignment, Cause, Event, EventKind, Exit, Facts, Feedback, Record, Role
-
-WRITER = """
-import sys
-from pathlib import Path
-from loreli_ray.ledger import Ledger
-from loreli_ray.model import Event, EventKind
-ledger = Ledger(Path(sys.argv[1]))
-while True:
-    event = ledger.append(Event(kind=EventKind.PROGRESS, at=1.0, agent="kira", text="x" * 500))
-    print(event.seq, ledger.next_incarnation("kira"), flush=True)
-"""
-
-
-def record(name: str = "kira", *, incarnation: int = 1) -> Record:
-    identity = Identity(name=name, theme="scifi", provider="anthropic", side=Side.YIN)
-    spec = AgentSpec(
-        session="s", identity=identity, incarnation=incarnation, role=Role.ACTION, backend="claude", node="n"
-    )
-    return Record(spec=spec, facts=Facts(registered_at=1.5))
+from loreli_ray.model import Assignment, Cause, Event, EventKind, Exit, Facts, Feedback, Role
+from tests.ledger.kit import event, record
 
 
 @pytest.fixture
@@ -125,10 +102,6 @@ def test_single_facts(ledger: Ledger, path: Path) -> None:
 # ── events ──
 
 
-def event(n: int, *, kind: EventKind = EventKind.PROGRESS, agent: str = "kira") -> Event:
-    return Event(kind=kind, at=float(n), agent=agent, issue=n, text=f"text {n}", data={"n": [n]})
-
-
 def test_events(ledger: Ledger, path: Path) -> None:
     kinds = [EventKind.PROGRESS, EventKind.STALL, EventKind.PROGRESS, EventKind.LANDED, EventKind.STALL]
     agents = ["kira", "kira", "lee", "", "lee"]
@@ -183,25 +156,6 @@ def test_what_cannot_be_kept_is_refused(ledger: Ledger, path: Path) -> None:
 # ── what goes wrong ──
 
 
-def test_every_acknowledged_event_survives_a_kill(path: Path) -> None:
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-    try:
-        assert writer.stdout is not None
-        lines = [writer.stdout.readline() for _ in range(50)]
-        os.kill(writer.pid, signal.SIGKILL)
-        lines += writer.stdout.readlines()
-    finally:
-        writer.kill()
-        writer.wait()
-        if writer.stdout is not None:
-            writer.stdout.close()
-    seq, incarnation = map(int, [line for line in lines if line.endswith("\n")][-1].split())
-    ledger = Ledger(path)
-    assert [one.seq for one in ledger.events(limit=10**6)][:seq] == list(range(1, seq + 1))
-    assert ledger.next_incarnation("kira") > incarnation
-    ledger.close()
-
-
 def test_a_reader_beside_the_writer(ledger: Ledger, path: Path) -> None:
     reader = Ledger(path, patience=0.1)
     holder = sqlite3.connect(path, isolation_level=None)
@@ -225,39 +179,6 @@ def test_many_may_open_a_new_one(path: Path) -> None:
         assert sorted(pool.map(use, range(8))) == list(range(1, 9))
 
 
-def test_a_locked_file(path: Path) -> None:
-    ledger = Ledger(path, patience=0.1)
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    for write in (lambda: ledger.append(event(1)), lambda: ledger.next_incarnation("kira"), lambda: ledger.put("a", 1)):
-        with pytest.raises(LedgerError, match=rf"{path}: .*locked"):
-            write()
-    holder.execute("ROLLBACK")
-    holder.close()
-    assert ledger.append(event(1)).seq == 1
-    ledger.close()
-
-
-@pytest.mark.parametrize("garbage", [b"not a database at all, but long enough to be looked at", bytes(range(256)) * 80])
-def test_a_file_of_garbage(path: Path, garbage: bytes) -> None:
-    path.parent.mkdir(parents=True)
-    path.write_bytes(garbage)
-    with pytest.raises(LedgerError, match=str(path)):
-        Ledger(path)
-    assert path.read_bytes() == garbage
-
-
-def test_a_torn_file(path: Path) -> None:
-    ledger = Ledger(path)
-    for n in range(200):
-        ledger.append(event(n))
-    ledger.close()
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(LedgerError, match=str(path)):
-        Ledger(path).events()
-
-
 def test_lines_that_nobody_can_read(ledger: Ledger, path: Path) -> None:
     ledger.save(record())
     ledger.append(event(1))
@@ -270,23 +191,6 @@ def test_lines_that_nobody_can_read(ledger: Ledger, path: Path) -> None:
     for read in (ledger.records, ledger.events, lambda: ledger.get("fact")):
         with pytest.raises(LedgerError, match=str(path)):
             read()
-
-
-def test_a_newer_schema_is_left_alone(ledger: Ledger, path: Path) -> None:
-    ledger.append(event(1))
-    ledger.close()
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(LedgerError, match=rf"{path}: its schema is version 99"):
-        Ledger(path)
-
-
-def test_no_place_for_it(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file" / "ledger.db", tmp_path):
-        with pytest.raises(LedgerError, match=str(path)):
-            Ledger(path)
 
 
 def test_closed_is_closed(ledger: Ledger, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +11,14 @@ from loreli_ray.model import Step
 from loreli_ray.policy import removal
 
 COURTESIES = {Step.STOP_WORK, Step.SNAPSHOT}
+FIRST = {  # what must have been done before a step may be tried
+    Step.RESCUE: {Step.STOP_PROGRAM},
+    Step.WORKSPACE: {Step.STOP_PROGRAM, Step.RESCUE},
+    Step.CLAIM: {Step.STOP_PROGRAM},
+    Step.IDENTITY: {Step.STOP_PROGRAM, Step.WORKSPACE, Step.CLAIM},
+    Step.LEDGER: {Step.IDENTITY},
+    Step.EVENT: {Step.LEDGER},
+}
 failures = st.dictionaries(st.sampled_from(Step), st.integers(1, 5))
 
 
@@ -72,6 +82,43 @@ def test_a_program_that_can_not_be_stopped_keeps_its_name() -> None:
     done, tried = leave({Step.STOP_PROGRAM: 1000})
     assert set(done) == COURTESIES
     assert len(tried) == 100
+
+
+def test_in_every_situation() -> None:
+    """Each step open, done or failed, in all combinations: also those that only a restart half-way could lead to."""
+    for states in product(("open", "done", "failed"), repeat=len(Step)):
+        done = {step for step, state in zip(Step, states, strict=True) if state == "done"}
+        failed = {step for step, state in zip(Step, states, strict=True) if state == "failed"}
+        step = removal.next_step(done=done, failed=failed)
+        if step is not None:
+            assert step not in done | failed
+            assert done >= FIRST.get(step, set())
+        if not failed and len(done) < len(Step):
+            assert step is not None, "a round without a failure ends only when all is done"
+        if step is None:
+            assert all(not done >= FIRST.get(left, set()) for left in set(Step) - done - failed)
+
+
+@given(outcomes=st.lists(st.booleans(), max_size=60), restarts=st.sets(st.integers(0, 60), max_size=3))
+def test_however_often_and_in_whatever_order_steps_fail(outcomes: list[bool], restarts: set[int]) -> None:
+    """Each try succeeds or fails by the list; when it is used up, all succeed. A restart forgets what was done."""
+    tries, done, ever = iter(outcomes), set[Step](), list[Step]()
+    for turn in range(len(outcomes) + len(restarts) + 2):
+        if turn in restarts:
+            done.clear()
+        failed = set[Step]()
+        while (step := removal.next_step(done=done, failed=failed)) is not None:
+            if next(tries, True):
+                done.add(step)
+                ever.append(step)
+            else:
+                failed.add(step)
+        if removal.finished(done):
+            break
+    assert removal.finished(done)
+    assert ever.index(Step.RESCUE) < ever.index(Step.WORKSPACE)
+    assert ever.index(Step.STOP_PROGRAM) < ever.index(Step.IDENTITY)
+    assert set(done) >= set(Step) - COURTESIES
 
 
 @given(st.integers(0, 100_000))

@@ -183,6 +183,41 @@ def test_nobody_writes_what_nobody_could_review() -> None:
     assert {backend for _, backend in placed(decided)} == {"claude"}
 
 
+def test_planners_take_no_place_that_is_kept_for_reviewers() -> None:
+    writing = fleet(member(work=work()), member("bob", work=work(2)))
+    decided = planned(wants(Role.PLANNER), team=writing, max_agents=3)
+    assert (decided.placements, "kept for reviewers" in decided.refusals[0]) == ((), True)
+    assert placed(planned(wants(Role.PLANNER), team=writing, max_agents=4)) == [(Role.PLANNER, "claude")]
+
+
+def test_planners_take_no_place_that_an_author_waits_for() -> None:
+    """Two planners that take turns would keep it out for ever: it needs two places, its own and its reviewer's."""
+    team = fleet(member("pat", role=Role.PLANNER, work=work()))
+    assert placed(planned(wants(Role.PLANNER), team=team, max_agents=2)) == [(Role.PLANNER, "codex")]
+    assert placed(planned(wants(Role.PLANNER), wants(Role.ACTION), team=team, max_agents=2)) == []
+
+
+@pytest.mark.parametrize(("cap", "authors"), [(0, 3), (1, 2), (2, 2)])
+def test_no_place_is_kept_for_reviewers_whom_their_cap_forbids(cap: int, authors: int) -> None:
+    assert len(placed(planned(wants(Role.ACTION, 9), max_agents=3, max_per_role={"reviewer": cap}))) == authors
+
+
+def test_a_reviewer_leaves_the_only_place_of_the_other_side_alone() -> None:
+    nodes = (node(CLAUDE, CODEX, slots=2), node(CODEX, slots=1, id="n2"))
+    decided = planned(wants(Role.REVIEWER, 2, authors=["anthropic", "openai"]), nodes=nodes)
+    assert [(placement.backend, placement.node) for placement in decided.placements] == [
+        ("codex", "n2"),
+        ("claude", "n1"),
+    ]
+
+
+def test_reviewers_beyond_those_who_wait_are_opposite_an_author_too() -> None:
+    known = wants(Role.REVIEWER, 3, authors=["openai"])
+    assert placed(planned(known)) == [(Role.REVIEWER, "claude")] * 3
+    team = fleet(member(work=work()))
+    assert placed(planned(known, team=team)) == [(Role.REVIEWER, backend) for backend in ("claude", "codex", "codex")]
+
+
 # ── making room ──
 
 

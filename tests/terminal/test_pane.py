@@ -253,8 +253,10 @@ while True: time.sleep(60)
     status = pane.stop(2)
     assert status is not None
     assert (status.exit, status.reason) == (5, "terminated")
-    assert server.panes() == []
     assert pane.stop(2) == status  # again is harmless
+    assert pane.capture() == "up", "what it showed is kept"
+    pane.close()
+    assert server.panes() == []
 
 
 def test_stop_ends_a_pane_that_takes_too_long(start: Start, wait_until: Wait) -> None:

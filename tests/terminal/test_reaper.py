@@ -172,6 +172,33 @@ def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path, mark: str) ->
     assert [name for name, (pid, started) in members.items() if alive(pid, started)] == []
 
 
+def test_what_is_marked_is_spared_with_all_beneath_it(
+    tmp_path: Path, mark: str, wait_until: Callable[..., None]
+) -> None:
+    code = """
+import os, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", NESTED], env={**os.environ, "SPARED": "1"}, start_new_session=True)
+subprocess.Popen(["sleep", "60"], start_new_session=True)
+while len([n for n in os.listdir(".") if n.endswith(".pid")]) < 2: time.sleep(0.01)
+""".replace(
+        "NESTED",
+        repr(
+            "import os, subprocess; open('outer.pid', 'w'); "
+            f"subprocess.run(['sh', '-c', 'touch inner.pid; sleep 60; true'], env={{{MARK!r}: {mark!r}}})"
+        ),
+    )
+    command = reaper_command([*PYTHON, code], status_file=tmp_path / "exit.json", grace=5, spare="SPARED")
+    subprocess.run(command, cwd=tmp_path, check=True, env={**os.environ, MARK: mark})
+    left = marked(MARK, mark)
+    try:
+        names = sorted(Path(f"/proc/{pid}/comm").read_text().strip() for pid in left)
+        assert names[:1] == ["python"] or names[0].startswith("python"), "the spared one lives"
+        assert "sh" in names, "and what it started, though that has no mark"
+        assert len([name for name in names if name == "sleep"]) == 1, "the other one has ended"
+    finally:
+        kill_tree(*left)
+
+
 def test_a_stopped_program_is_ended_gracefully(tmp_path: Path, mark: str, wait_until: Callable[..., None]) -> None:
     code = """
 import os, signal, sys, time

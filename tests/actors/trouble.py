@@ -1,0 +1,54 @@
+"""Troubles of a git host, put between the network and the forge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Trouble:
+    """Gives every `every`-th request of some sort the `answer` instead; `struck` counts what was hit, by method.
+
+    With `carried_out` the request is done first, and only its answer lost.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        every: int,
+        methods: frozenset[str] = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"}),
+        headers: dict[str, str] | None = None,
+        carried_out: bool = False,
+    ) -> None:
+        self._answer = JSONResponse({"message": "trouble"}, status_code=status, headers=headers)
+        self._every = every
+        self._methods = methods
+        self._carried_out = carried_out
+        self._seen = 0
+        self.struck: Counter[str] = Counter()
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def troubled(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http" or scope["method"] not in self._methods:
+                await app(scope, receive, send)
+                return
+            self._seen += 1
+            if self._seen % self._every:
+                await app(scope, receive, send)
+                return
+            self.struck[scope["method"]] += 1
+            if self._carried_out:
+                await app(scope, receive, _nowhere)
+            await self._answer(scope, receive, send)
+
+        return troubled
+
+
+async def _nowhere(_: Message) -> None:
+    """Where the answer of a request is lost."""
