@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.supervision.bare import bare
 from benchmarks.supervision.figures import Figures, Idle, Sweep
 from benchmarks.supervision.ground import ray_head
-from benchmarks.supervision.observation import field
+from benchmarks.supervision.observation import Cost, field
 from benchmarks.supervision.team import BARE, team
 from benchmarks.supervision.transport import transport
 
@@ -21,7 +21,7 @@ _IDLE = 30.0
 
 def measure() -> Figures:
     """Takes some five minutes. What it starts is gone when it returns, or raises."""
-    looks = {}
+    looks: dict[int, tuple[Cost, Cost]] = {}
     with field() as grow:
         for size in _PANES:
             _say(f"looking at {size} panes")
@@ -39,7 +39,7 @@ def measure() -> Figures:
             _say("turns")
             turns = [fleet.turn(agent) for agent in fleet.agents()[:_TURNS]]
     return Figures(
-        sweeps=tuple(Sweep(size, *looks[size], sweeps[size]) for size in _PANES),
+        sweeps=tuple(Sweep(size, ours=ours, seed=seed, total_ms=sweeps[size]) for size, (ours, seed) in looks.items()),
         idle=Idle(team={kind: use for kind, use in used.items() if kind != BARE}, bare=used[BARE]),
         spawn_ms=median(spawn for spawn, _ in alone),
         together_ms=together,

@@ -100,13 +100,13 @@ def _sweep(supervisor: Any, server: TerminalServer, where: SessionSettings, node
         time.sleep(_SETTLE)
         running = actors(head.pid)
         busy = [*running["NodeActor"], *running["Enlisting"], tmux]
-        looks = ray.get(supervisor.looks.remote(), timeout=10)
-        *spent, idle = _used(busy, running["Bare"])
-        looks = ray.get(supervisor.looks.remote(), timeout=10) - looks
+        before: int = ray.get(supervisor.looks.remote(), timeout=10)
+        spent, idle = _used(busy, running["Bare"])
+        after: int = ray.get(supervisor.looks.remote(), timeout=10)
     finally:
         ray.kill(watcher)
-    assert looks > 0
-    return 1000 * (spent[0] - idle - printing) / looks + _sample(server)
+    assert after > before
+    return 1000 * (spent - idle - printing) / (after - before) + _sample(server)
 
 
 def _used(*groups: list[int]) -> list[float]:
