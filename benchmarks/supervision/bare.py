@@ -26,9 +26,10 @@ def bare(count: int) -> Generator[list[int]]:
         yield actors(head.pid)["Bare"]
 
 
-def start(count: int) -> None:
+def start(count: int) -> list[Any]:
     """Starts them in the Ray that this process has joined. They stay when it leaves."""
     remote: Any = ray.remote(num_cpus=0.01)(Bare)
     options = [{"name": f"bare-{number}", "lifetime": "detached", "max_concurrency": 1000} for number in range(count)]
     handles = [remote.options(**given).remote() for given in options]
     ray.get([handle.ready.remote() for handle in handles], timeout=120)
+    return handles

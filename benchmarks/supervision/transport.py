@@ -66,7 +66,7 @@ def transport(sizes: tuple[int, ...], *, head: RayHead) -> dict[int, float]:
     do when they are measured. What is done every few seconds only is put on as it weighs at the product's own pace.
     """
     with settings(sweep=_PACE) as where, joined(head, where.config):
-        start(2)
+        idle = start(2)
         node = node_key(ray.nodes()[0])
         supervisor = create_control("supervisor", Enlisting, where)
         try:
@@ -77,7 +77,8 @@ def transport(sizes: tuple[int, ...], *, head: RayHead) -> dict[int, float]:
                     _enlist(size, supervisor, server, where, node)
                     found[size] = _sweep(supervisor, server, where, node, head)
         finally:
-            ray.kill(supervisor)
+            for actor in (supervisor, *idle):
+                ray.kill(actor)
     return found
 
 
