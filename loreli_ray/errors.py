@@ -33,7 +33,8 @@ import re
 #: How git (with LC_ALL=C) and the curl beneath it say that nobody answers.
 _UNREACHABLE = re.compile(
     r"returned error: (408|429|5\d\d)|HTTP (429|5\d\d)|(failed|could not|couldn't) (to )?(connect|resolve)"
-    r"|connection (was )?(refused|reset|timed out|closed)|operation timed out|empty reply|hung up unexpectedly",
+    r"|connection (was )?(refused|reset|timed out|closed)|operation timed out|empty reply|hung up unexpectedly"
+    r"|early EOF|expected flush",
     re.IGNORECASE,
 )
 

@@ -94,7 +94,7 @@ class Observer:
     def _sample(self, panes: list[PaneInfo], now: float) -> None:
         """Who has used the processor since the last sample."""
         at = self._clock.monotonic()
-        if (elapsed := at - self._sampled) < SAMPLE:
+        if (elapsed := at - self._sampled) < min(SAMPLE, self._config.timeouts.stall / 4):
             return
         trees = usages([pane.pid for pane in panes])
         for pane in panes:

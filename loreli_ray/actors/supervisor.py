@@ -407,8 +407,8 @@ class Supervisor:
         self._spawn(self._way_out(self._registry.leave(record.name, verdict), verdict))
 
     def _backend_failed(self, record: Record) -> None:
-        breaker, backend, now = self._registry.failed(record), record.spec.backend, self._clock.now()
-        if breaker.opened_at == now:
+        breaker, backend = self._registry.failed(record), record.spec.backend
+        if breaker.opened_at is not None and breaker.opened_at == breaker.failed_at:  # it was this failure
             text = f"{backend} is not used for {breaker.pause:g} s after {breaker.failures} failures"
             self._say(EventKind.BREAKER, text, agent=record.name, backend=backend, state="open")
 

@@ -22,7 +22,7 @@ from loreli_ray.errors import SessionError
 from loreli_ray.git import git
 from loreli_ray.terminal import MARKER, PaneInfo, TerminalServer, descendants, marked
 
-_DEADLINE = 180.0
+_DEADLINE = 120.0
 
 
 @pytest.fixture(scope="session")
@@ -135,6 +135,14 @@ class Team:
         pulls = forge.pulls.list(repository, state="all")
         texts = [comment.body for comment, _ in forge.issues.comments(repository)]
         return len(pulls), texts + [review.body for pull in pulls for review in forge.reviews.list(pull)]
+
+    def issue(self, number: int) -> tuple[set[str], list[str]]:
+        """The labels and the comments of an issue, as the git host has them."""
+        forge = self.stage.forge
+        repository = forge.repository(REPO)
+        assert repository is not None
+        labels = {label.name for label in forge.issues.labels_of(forge.issues.get(repository, number).id)}
+        return labels, [comment.body for comment, _ in forge.issues.comments(repository, number=number)]
 
     def assert_nothing_is_left(self) -> None:
         """No pane, no process of an agent, no clone."""

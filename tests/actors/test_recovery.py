@@ -108,7 +108,7 @@ def test_a_stopped_actor_is_replaced_and_its_program_never_notices(team: Make) -
 
 
 def test_agents_that_cannot_reach_the_supervisor_fence_themselves(team: Make) -> None:
-    working = team(pace=2.0, supervision={"sweep": 0.5, "probe": 1.0, "lease": 4.0}, timeouts={"start": 2.0})
+    working = team(pace=2.0, supervision={"sweep": 0.5, "probe": 1.0, "lease": 4.0})
     agent = working.doing("handing in")
     commit, program = working.head(agent), working.program(agent)
     with stopped(working.actor_pid("supervisor")):
@@ -139,9 +139,9 @@ def test_a_git_host_that_is_away_for_half_a_minute_is_waited_for(team: Make) -> 
 @pytest.mark.parametrize(
     ("trouble", "methods"),
     [
-        (lambda: Trouble(500, every=7), {"GET", "POST"}),
-        (lambda: Trouble(429, every=9, headers={"retry-after": "1"}), {"GET", "POST"}),
-        (lambda: Trouble(502, every=2, methods=WRITES, carried_out=True), {"POST", "PUT", "DELETE"}),
+        (lambda: Trouble(500, share=0.1), {"GET", "POST"}),
+        (lambda: Trouble(429, share=0.1, headers={"retry-after": "1"}), {"GET", "POST"}),
+        (lambda: Trouble(502, share=0.4, methods=WRITES, carried_out=True), {"POST", "PUT", "DELETE"}),
     ],
     ids=["500", "429", "502-after-the-write"],
 )

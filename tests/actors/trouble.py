@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from random import Random
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,25 +13,26 @@ Answer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Trouble:
-    """Gives every `every`-th request of some sort the `answer` instead; `struck` counts what was hit, by method.
+    """Gives a `share` of the requests with these `methods` that answer instead; `struck` counts them, by method.
 
-    With `carried_out` the request is done first, and only its answer lost.
+    With `carried_out` the request is done first, and only its answer lost. Chance decides (from a seed), for requests
+    come in rounds, and every n-th of them would always be the same.
     """
 
     def __init__(
         self,
         status: int,
         *,
-        every: int,
+        share: float,
         methods: frozenset[str] = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"}),
         headers: dict[str, str] | None = None,
         carried_out: bool = False,
     ) -> None:
         self._answer = JSONResponse({"message": "trouble"}, status_code=status, headers=headers)
-        self._every = every
+        self._share = share
         self._methods = methods
         self._carried_out = carried_out
-        self._seen = 0
+        self._dice = Random(7)
         self.struck: Counter[str] = Counter()
 
     def around(self, app: ASGIApp) -> ASGIApp:
@@ -38,8 +40,7 @@ class Trouble:
             if scope["type"] != "http" or scope["method"] not in self._methods:
                 await app(scope, receive, send)
                 return
-            self._seen += 1
-            if self._seen % self._every:
+            if self._dice.random() >= self._share:
                 await app(scope, receive, send)
                 return
             self.struck[scope["method"]] += 1
