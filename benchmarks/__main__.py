@@ -7,6 +7,7 @@ import sys
 import typer
 
 from benchmarks.simulation.command import simulation
+from benchmarks.supervision.command import supervision
 from loreli_ray.errors import LoreliError, UsageError
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 
 app.command("simulation")(simulation)
+app.command("supervision")(supervision)
 
 
 @app.callback(help="Measures what the control plane costs.")

@@ -8,6 +8,7 @@ two at work on one issue.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import re
 from pathlib import Path
 
@@ -21,8 +22,7 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import LaunchContext, backend
 from loreli_ray.errors import BackendError, PaneGone
 from loreli_ray.model import AgentSpec, Value
-from loreli_ray.observe import Metrics, logger
-from loreli_ray.roles import prompts
+from loreli_ray.observe import logger
 from loreli_ray.terminal import Pane, TerminalServer
 
 GRACE = 5.0
@@ -36,6 +36,7 @@ class Place(Value):
     workspace: Path
     token_file: Path
     mcp_url: str
+    introduction: str
 
 
 class Agent:
@@ -47,7 +48,7 @@ class Agent:
         self._clock = settings.clock()
         self._node = Peer(settings.id, "node", spec.node[:12], deadline=settings.config.timeouts.start)
         self._log = logger("agents", folder=settings.logs, session=settings.id, agent=spec.name)
-        self._edge = Edge("agent", log=self._log, metrics=Metrics())
+        self._edge = Edge("agent", log=self._log)
         self._server = TerminalServer(
             settings.socket(spec.node), settings.config.tmux.session, history=settings.config.tmux.history
         )
@@ -96,6 +97,7 @@ class Agent:
 
     async def run(self) -> str:
         """The link: ends when the agent was stopped, fails the moment its actor dies."""
+        _give_back_memory()
         await self._ended.wait()
         return self._spec.name
 
@@ -114,7 +116,6 @@ class Agent:
                     **place.model_dump(),
                     "spec": self._spec,
                     "model": self._config.model,
-                    "introduction": prompts.introduction(self._spec),
                     "first": _FIRST,
                 }
             )
@@ -145,7 +146,7 @@ class Agent:
     async def _guard_lease(self) -> float:
         left = self._lease_ends - self._clock.monotonic()
         if left > 0:
-            return min(left, 1.0)
+            return min(left, self._config.supervision.lease)  # no renewal moves its end before that
         self._log.warning("the supervisor has not been heard for too long: ending the program")
         await self.stop()
         exit_actor()
@@ -155,3 +156,13 @@ class Agent:
         if self._pane is None:
             raise PaneGone("has no pane", subject=self._spec.name)
         return self._pane
+
+
+def _give_back_memory() -> None:
+    """Returns what starting has used and freed to the system (malloc_trim(3)): from now on this process mostly waits.
+
+    A C library without that call keeps it.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -23,7 +23,7 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
 from loreli_ray.files import write_private
 from loreli_ray.model import Cause, Event, EventQuery
-from loreli_ray.observe import Metrics
+from loreli_ray.observe.metrics import Metrics
 
 Answer = Callable[[Request], Awaitable[Response]]
 _HOST = "127.0.0.1"

@@ -11,8 +11,7 @@ from pathlib import Path
 from loreli_ray.actors.calls import Peer
 from loreli_ray.errors import RemoteUnavailable, ToolRefused, WorkspaceError
 from loreli_ray.git import GitCredential
-from loreli_ray.hub import Remote
-from loreli_ray.model import AgentSpec, Assignment, Role
+from loreli_ray.model import AgentSpec, Assignment, Remote, Role
 from loreli_ray.workspace import Identity, Mirror, Workspace
 
 

@@ -11,8 +11,6 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import structlog
-
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.registry import Registry
@@ -20,6 +18,7 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.actors.spawn import create_agent
 from loreli_ray.errors import DeadlineExceeded, LoreliError, PaneGone, SessionError
 from loreli_ray.model import AgentSpec, Event, EventKind, Record
+from loreli_ray.observe import Log
 from loreli_ray.roles import prompts
 
 
@@ -35,7 +34,7 @@ class Contacts:
         *,
         registry: Registry,
         edge: Edge,
-        log: structlog.typing.FilteringBoundLogger,
+        log: Log,
         look: Callable[[], None],
         report: Callable[[Event], None],
     ) -> None:

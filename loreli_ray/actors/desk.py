@@ -10,14 +10,13 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import structlog
-
 from loreli_ray.actors.calls import Gone, Peer
 from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, RateLimited, RemoteUnavailable, ToolRefused, Unavailable
 from loreli_ray.mcp import LineComment, ReviewVerdict
-from loreli_ray.model import Assignment, Authorship, Claim, Outcome, Pull, Record, Role
+from loreli_ray.model import AgentSpec, Assignment, Authorship, Claim, Outcome, Pull, Record, Role
+from loreli_ray.observe import Log
 from loreli_ray.policy import permission
 from loreli_ray.roles import prompts
 
@@ -60,9 +59,7 @@ def patient(tool: Tool) -> Tool:
 class NodeDesk:
     """The desk of one node."""
 
-    def __init__(
-        self, settings: SessionSettings, *, checkouts: Checkouts, log: structlog.typing.FilteringBoundLogger
-    ) -> None:
+    def __init__(self, settings: SessionSettings, *, checkouts: Checkouts, log: Log) -> None:
         self._settings = settings
         self._checkouts = checkouts
         self.clock = settings.clock()
@@ -74,6 +71,10 @@ class NodeDesk:
     async def contact(self, agent: str) -> None:
         """The agent's program reached the gateway."""
         await self._supervisor.call("met", agent)
+
+    def introduction(self, spec: AgentSpec) -> str:
+        """The instructions of a new agent."""
+        return prompts.introduction(spec)
 
     @patient
     async def assignment(self, agent: str) -> str:

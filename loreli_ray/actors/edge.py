@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from loreli_ray.clock import Clock
 from loreli_ray.errors import LoreliError
-from loreli_ray.observe import Metrics
+from loreli_ray.observe import Log
+
+if TYPE_CHECKING:
+    from loreli_ray.observe.metrics import Metrics
 
 
 class Edge:
-    """What an actor logs and counts of the errors that reach its edge."""
+    """What an actor logs of the errors that reach its edge, and counts where somebody reads its `metrics`."""
 
-    def __init__(self, actor: str, *, log: structlog.typing.FilteringBoundLogger, metrics: Metrics) -> None:
+    def __init__(self, actor: str, *, log: Log, metrics: Metrics | None = None) -> None:
         self._actor = actor
         self._log = log
         self._metrics = metrics
@@ -40,5 +41,6 @@ class Edge:
             await clock.sleep(pause)
 
     def _note(self, what: str, error: Exception, subject: dict[str, object], *, trace: bool) -> None:
-        self._metrics.errors.labels(actor=self._actor, kind=type(error).__name__).inc()
-        self._log.error(what, error=str(error), error_kind=type(error).__name__, exc_info=trace, **subject)
+        if self._metrics is not None:
+            self._metrics.errors.labels(actor=self._actor, kind=type(error).__name__).inc()
+        self._log.error(what, error=str(error), error_kind=type(error).__name__, trace=trace, **subject)

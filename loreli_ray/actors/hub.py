@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 
 from loreli_ray.actors.edge import Edge
-from loreli_ray.actors.settings import SessionSettings, read_credentials
-from loreli_ray.hub import Budget, Hub
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.hub import Hub
+from loreli_ray.model import Budget, Credentials
+from loreli_ray.observe import logger
 
 
 class HubActor(Hub):
@@ -21,13 +22,13 @@ class HubActor(Hub):
         super().__init__(
             settings.repo,
             config=settings.config.hub,
-            credentials=read_credentials(settings.credentials),
+            credentials=Credentials.model_validate_json(settings.credentials.read_text()),
             session=settings.id,
             home=settings.folder,
             clock=settings.clock(),
         )
         log = logger("hub", folder=settings.logs, session=settings.id)
-        self._edge = Edge("hub", log=log, metrics=Metrics())
+        self._edge = Edge("hub", log=log)
         self._retry = settings.clock()
         self._opening = asyncio.get_running_loop().create_task(self._open_at_last())
 

@@ -14,17 +14,14 @@ from pathlib import Path
 
 from loreli_ray.actors.agent import GRACE, Place
 from loreli_ray.actors.calls import Peer
-from loreli_ray.actors.checkouts import Checkouts
-from loreli_ray.actors.desk import NodeDesk
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.observer import STATUS, Observer
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.backends import discover
 from loreli_ray.errors import LoreliError, PaneGone
 from loreli_ray.files import write_private
-from loreli_ray.mcp import Gateway
 from loreli_ray.model import AgentSpec, Assignment, Program
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer
 
 _JANITOR_EVERY = 10
@@ -41,12 +38,17 @@ class NodeActor:
         self._folder = settings.node_folder(node)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._log = logger("nodes", folder=settings.logs, session=settings.id, node=node[:12])
-        self._edge = Edge("node", log=self._log, metrics=Metrics())
+        self._edge = Edge("node", log=self._log)
         self._server = TerminalServer(
             settings.socket(node), self._config.tmux.session, history=self._config.tmux.history
         )
         self._supervisor = Peer(settings.id, "supervisor", deadline=self._config.timeouts.call)
         hub = Peer(settings.id, "hub", deadline=self._config.timeouts.start)
+        # Here, because Ray imports an actor's module wherever the actor is called: agents need no MCP server.
+        from loreli_ray.actors.checkouts import Checkouts
+        from loreli_ray.actors.desk import NodeDesk
+        from loreli_ray.mcp import Gateway
+
         self._checkouts = Checkouts(self._folder, hub=hub)
         self._desk = NodeDesk(settings, checkouts=self._checkouts, log=self._log)
         self._gateway = Gateway(self._desk, on_contact=self._desk.contact)
@@ -77,7 +79,13 @@ class NodeActor:
         (folder / STATUS).unlink(missing_ok=True)
         self._gateway.admit(spec.name, token_file=folder / "token")
         workspace = await self._checkouts.prepare(spec)
-        return Place(folder=folder, workspace=workspace, token_file=folder / "token", mcp_url=self._gateway.url)
+        return Place(
+            folder=folder,
+            workspace=workspace,
+            token_file=folder / "token",
+            mcp_url=self._gateway.url,
+            introduction=self._desk.introduction(spec),
+        )
 
     async def look(self) -> None:
         """Look at the panes now."""

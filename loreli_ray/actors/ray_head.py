@@ -29,6 +29,8 @@ from loreli_ray.files import write_private
 from loreli_ray.model import Value
 from loreli_ray.terminal import TERMINAL, alive, kill_tree, marked, reaper_command, start_time
 
+#: What every worker imports before it is given an actor. Most become agents; who needs more imports it then.
+PRELOADED = "loreli_ray.actors.agent"
 _ADDRESS = "127.0.0.2"  # loopback, but not a name for it that Ray replaces by the machine's outer address
 _OBJECT_STORE = 100 * 2**20
 _START_TIMEOUT = 60.0
@@ -70,8 +72,12 @@ class RayHead(Value):
         remove_runtime(self.folder)
 
 
-def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] = time.sleep) -> RayHead:
+def start_ray_head(
+    folder: Path, *, slots: int, preload: str = PRELOADED, sleep: Callable[[float], None] = time.sleep
+) -> RayHead:
     """Starts a head whose files lie in `folder` (short: sockets lie in it), with room for `slots` agents.
+
+    `preload` names the modules that a worker imports before it is given an actor, with commas between them.
 
     Raises `SessionError` with Ray's own words when it does not come up.
     """
@@ -79,7 +85,7 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
     try:
         with _uninterrupted():  # else a process could be there that nobody knows of
             write_private(token_file, secrets.token_hex(32))
-            process = _popen(folder, token_file, slots=slots)
+            process = _popen(folder, token_file, slots=slots, preload=preload)
         address = _await_address(folder, process, sleep=sleep)
     except BaseException:  # an interrupt too must not leave half a Ray
         if process is not None:
@@ -97,14 +103,14 @@ def start_ray_head(folder: Path, *, slots: int, sleep: Callable[[float], None] =
     )
 
 
-def _popen(folder: Path, token_file: Path, *, slots: int) -> subprocess.Popen[bytes]:
+def _popen(folder: Path, token_file: Path, *, slots: int, preload: str) -> subprocess.Popen[bytes]:
     command = reaper_command(
         _command(folder, slots=slots), status_file=folder / "exit.json", grace=_GRACE, spare=TERMINAL
     )
     with (folder / _OUTPUT).open("w") as log:
         return subprocess.Popen(
             command,
-            env=_environment(token_file),
+            env=_environment(token_file, preload=preload),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -165,7 +171,7 @@ def _machine() -> str:
     return hashlib.blake2s(socket.gethostname().encode(), digest_size=8).hexdigest()
 
 
-def _environment(token_file: Path) -> dict[str, str]:
+def _environment(token_file: Path, *, preload: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "GITHUB_"))}
     return inherited | {
         "RAY_AUTH_MODE": "token",
@@ -175,6 +181,6 @@ def _environment(token_file: Path) -> dict[str, str]:
         "RAY_worker_oom_score_adjustment": "0",
         "RAY_worker_maximum_startup_concurrency": "8",
         "RAY_enable_worker_prestart": "1",
-        "RAY_preload_python_modules": "loreli_ray.actors.preload",
+        "RAY_preload_python_modules": preload,
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     }

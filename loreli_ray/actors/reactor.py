@@ -18,7 +18,7 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
 from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot, Team
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.policy import reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, Tick
 
@@ -34,7 +34,7 @@ class Reactor:
         self._config = settings.config
         self._clock = settings.clock()
         self._log = logger("reactor", folder=settings.logs, session=settings.id)
-        self._edge = Edge("reactor", log=self._log, metrics=Metrics())
+        self._edge = Edge("reactor", log=self._log)
         timeouts = self._config.timeouts
         self._supervisor = Peer(settings.id, "supervisor", deadline=timeouts.call)
         self._scaler = Peer(settings.id, "scaler", deadline=timeouts.start)

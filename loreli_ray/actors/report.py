@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.hub import Budget
-from loreli_ray.model import Event, NodeView, Record, Value
+from loreli_ray.model import Budget, Event, NodeView, Record, Value
 from loreli_ray.policy import Breaker, derive
 
 

@@ -29,7 +29,7 @@ from loreli_ray.model import (
     ScalePlan,
     Team,
 )
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.policy import plan
 
 _LOOK_AGAIN = 60.0
@@ -42,7 +42,7 @@ class Scaler:
         self._settings = settings
         self._config = settings.config
         self._clock = settings.clock()
-        self._edge = Edge("scaler", log=logger("scaler", folder=settings.logs, session=settings.id), metrics=Metrics())
+        self._edge = Edge("scaler", log=logger("scaler", folder=settings.logs, session=settings.id))
         self._supervisor = Peer(settings.id, "supervisor", deadline=self._config.timeouts.call)
         self._last_spawn: dict[Role, float] = {}
         self._programs: dict[str, tuple[float, tuple[Program, ...]]] = {}

@@ -36,9 +36,9 @@ from loreli_ray.clock import SystemClock
 from loreli_ray.config import Config
 from loreli_ray.errors import LoreliError, SessionError
 from loreli_ray.files import write_private
-from loreli_ray.hub import Credentials, Hub
+from loreli_ray.hub import Hub
 from loreli_ray.ledger import Ledger
-from loreli_ray.model import Fleet, Team
+from loreli_ray.model import Credentials, Fleet, Team
 from loreli_ray.terminal import TerminalServer
 
 Say = Callable[[str], None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from loreli_ray.clock import Clock, SystemClock
 from loreli_ray.config import Config
-from loreli_ray.hub import Credentials
 from loreli_ray.model import Value
 
 
@@ -62,7 +60,3 @@ def remove_runtime(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # others still have theirs there
         folder.parent.rmdir()
-
-
-def read_credentials(path: Path) -> Credentials:
-    return Credentials.model_validate(json.loads(path.read_text()))

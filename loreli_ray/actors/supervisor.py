@@ -12,7 +12,6 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from loreli_ray.actors.api import Api
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.contacts import Contacts
 from loreli_ray.actors.edge import Edge
@@ -44,7 +43,7 @@ from loreli_ray.model import (
     Team,
     Verdict,
 )
-from loreli_ray.observe import Metrics, logger
+from loreli_ray.observe import logger
 from loreli_ray.policy import classify, derive, judge
 from loreli_ray.policy.providers import single_sided
 from loreli_ray.roles import prompts
@@ -57,6 +56,10 @@ class Supervisor:
     """One per session, restarted for ever."""
 
     async def __init__(self, settings: SessionSettings) -> None:  # pyright: ignore[reportGeneralTypeIssues]
+        # Here, because Ray imports an actor's module wherever the actor is called: nobody else serves or counts.
+        from loreli_ray.actors.api import Api
+        from loreli_ray.observe.metrics import Metrics
+
         self._settings = settings
         self._config = settings.config
         self._clock = settings.clock()

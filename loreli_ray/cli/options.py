@@ -27,7 +27,7 @@ AgentArgument = Annotated[str, typer.Argument(help="The agent's name.", metavar=
 
 def configuration(path: Path | None, overrides: dict[str, object] | None = None) -> Config:
     """The configuration that holds here. Raises `ConfigError`."""
-    from loreli_ray.config import find, load
+    from loreli_ray.config.loading import find, load
 
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     return load(path or find(Path.cwd()), overrides=given)

@@ -33,7 +33,7 @@ def up(
     if not token:
         raise UsageError("GITHUB_TOKEN is not set: the team needs a token that may push to the repository")
     from loreli_ray.actors.session import Session
-    from loreli_ray.hub import Credentials
+    from loreli_ray.model import Credentials
 
     credentials = Credentials(token=token, reviewer_token=os.environ.get("GITHUB_REVIEWER_TOKEN") or None)
     session = Session.start(settings, repo=settings.repo, credentials=credentials, address=address, say=_say)

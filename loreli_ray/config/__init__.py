@@ -1,9 +1,11 @@
-"""`loreli.yml` → `Config`: defaults, layers, and messages that name file, key and value."""
+"""`Config`: what can be configured, with its defaults. `loading` reads it from `loreli.yml` and the other layers.
+
+The reading is not drawn in here: every actor is handed a `Config`, and only the command line reads one.
+"""
 
 from __future__ import annotations
 
 from loreli_ray.config.command import PLACEHOLDERS, fill
-from loreli_ray.config.loading import FILE_NAMES, find, load
 from loreli_ray.config.schema import (
     BackendConfig,
     ClaimsConfig,
@@ -32,7 +34,6 @@ from loreli_ray.config.vocabulary import (
 )
 
 __all__ = [
-    "FILE_NAMES",
     "PLACEHOLDERS",
     "PROVIDER_SIDES",
     "ROLES",
@@ -57,8 +58,6 @@ __all__ = [
     "WatchConfig",
     "WorkspaceConfig",
     "fill",
-    "find",
-    "load",
     "provider_side",
     "seconds",
 ]

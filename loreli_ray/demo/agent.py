@@ -176,7 +176,7 @@ async def connected() -> AsyncGenerator[Client]:
 async def main(arguments: argparse.Namespace) -> None:
     """Works until it is asked to shut down, or its terminal closes."""
     playbook = Playbook.read(arguments.playbook)
-    lines = await _terminal()
+    lines = await terminal()
     async with connected() as client:
         workspace = Path(os.environ["LORELI_WORKSPACE"])
         agent = ScriptedAgent(client, workspace=workspace, playbook=playbook, pace=arguments.pace)
@@ -186,7 +186,7 @@ async def main(arguments: argparse.Namespace) -> None:
                 return
 
 
-async def _terminal() -> asyncio.StreamReader:
+async def terminal() -> asyncio.StreamReader:
     """Standard input, line by line."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from loreli_ray.config import Config
 from loreli_ray.forge import Forge, ForgeServer
 from loreli_ray.git import git
-from loreli_ray.hub import Credentials
+from loreli_ray.model import Credentials
 
 REPO = "demo/pocket"
 _OWNER, _AUTHOR, _REVIEWER = "demo", "loreli-author", "loreli-reviewer"

@@ -16,40 +16,21 @@ from pydantic import ValidationError
 from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
 from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
-from loreli_ray.git import GitCredential
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.claims import Claims
-from loreli_ray.hub.transport import Budget, Transport
-from loreli_ray.model import Authorship, Claim, Issue, Outcome, Pull, Review, Snapshot, Value
-
-
-class Credentials(Value):
-    """The tokens of the author's account and, where there is one, of the reviewer's."""
-
-    token: str
-    reviewer_token: str | None = None
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
-
-    __str__ = __repr__
-
-
-class Remote(Value):
-    """Where to push, and as whom."""
-
-    url: str
-    username: str
-    token: str
-
-    @property
-    def credential(self) -> GitCredential:
-        return GitCredential(url=self.url, username=self.username, token=self.token)
-
-    def __repr__(self) -> str:
-        return f"Remote({self.url})"
-
-    __str__ = __repr__
+from loreli_ray.hub.transport import Transport
+from loreli_ray.model import (
+    Authorship,
+    Budget,
+    Claim,
+    Credentials,
+    Issue,
+    Outcome,
+    Pull,
+    Remote,
+    Review,
+    Snapshot,
+)
 
 
 class Hub:

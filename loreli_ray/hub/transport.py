@@ -20,7 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from loreli_ray.clock import Clock
 from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
-from loreli_ray.model import Value
+from loreli_ray.model import Budget
 
 T = TypeVar("T")
 
@@ -33,16 +33,6 @@ _KINDS: dict[int, type[HubError]] = {
     404: NotFound,
     409: Conflict,
 }
-
-
-class Budget(Value):
-    """What is left of the primary rate limit; `reset` is in seconds since the epoch. None until the host has said."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    reset: float | None = None
-    paid: int = 0
-    free: int = 0
 
 
 class _KeptAlive(httpx.AsyncHTTPTransport):

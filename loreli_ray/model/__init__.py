@@ -16,6 +16,7 @@ from loreli_ray.model.agent import (
 )
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
+from loreli_ray.model.host import Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -44,11 +45,13 @@ __all__ = [
     "Assignment",
     "Authorship",
     "Breakers",
+    "Budget",
     "Cause",
     "Claim",
     "ClaimIssue",
     "ClosePull",
     "Complete",
+    "Credentials",
     "Demand",
     "Dispatch",
     "Event",
@@ -74,6 +77,7 @@ __all__ = [
     "Pull",
     "Record",
     "ReleaseClaim",
+    "Remote",
     "RenewClaim",
     "Review",
     "Role",

@@ -1,6 +1,8 @@
-"""What operators see: the structured log and the metrics."""
+"""What operators see: the structured log, and in `metrics` the numbers.
 
-from loreli_ray.observe.log import logger
-from loreli_ray.observe.metrics import Metrics
+The metrics are not drawn in here: only the supervisor counts, and every agent's actor writes a log.
+"""
 
-__all__ = ["Metrics", "logger"]
+from loreli_ray.observe.log import Log, logger
+
+__all__ = ["Log", "logger"]

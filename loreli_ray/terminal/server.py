@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -296,6 +297,10 @@ def _number(text: str) -> int | None:
     return int(text) if text else None
 
 
+#: The same few paths are read out of tmux each second.
+_path = lru_cache(maxsize=1024)(Path)
+
+
 def _info(line: str) -> PaneInfo:
     pane_id, pid, dead, status, number, activity, agent, incarnation, marker, status_file = line.split("|", 9)
     return PaneInfo(
@@ -309,5 +314,5 @@ def _info(line: str) -> PaneInfo:
         agent=agent,
         incarnation=_number(incarnation),
         marker=marker,
-        status_file=Path(status_file) if status_file else None,
+        status_file=_path(status_file) if status_file else None,
     )

@@ -16,7 +16,7 @@ import pytest
 
 from loreli_ray.actors.client import SessionClient
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.config import load
+from loreli_ray.config.loading import load
 from loreli_ray.errors import SessionError
 from loreli_ray.git import git
 from loreli_ray.ledger import Ledger

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loreli_ray.config import Config, load
+from loreli_ray.config import Config
+from loreli_ray.config.loading import load
 from loreli_ray.errors import ConfigError
 
 Load = Callable[..., Config]

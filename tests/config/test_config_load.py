@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loreli_ray.config import Config, find, load
+from loreli_ray.config import Config
+from loreli_ray.config.loading import find, load
 from loreli_ray.errors import ConfigError, UsageError
 
 Load = Callable[..., Config]

@@ -16,9 +16,9 @@ from loreli_ray.clock import Clock, ManualClock
 from loreli_ray.config import HubConfig
 from loreli_ray.forge import Forge, ForgeServer
 from loreli_ray.git import GitCredential, git
-from loreli_ray.hub import Claims, Credentials, Hub
+from loreli_ray.hub import Claims, Hub
 from loreli_ray.identity import Side
-from loreli_ray.model import Authorship
+from loreli_ray.model import Authorship, Credentials
 
 TEAM, JUDGE, STRANGER = "team", "judge", "sam"
 REPOSITORY = f"{TEAM}/garden"

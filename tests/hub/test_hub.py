@@ -11,9 +11,9 @@ import pytest
 from loreli_ray.config import HubConfig
 from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
 from loreli_ray.forge import ForgeServer
-from loreli_ray.hub import Credentials, Hub, markers
+from loreli_ray.hub import Hub, markers
 from loreli_ray.identity import Side
-from loreli_ray.model import Outcome, Pull
+from loreli_ray.model import Credentials, Outcome, Pull
 from tests.hub.hub_kit import JUDGE, REPOSITORY, STRANGER, TEAM, Answer, Asked, House, Wire, by, forward
 
 

@@ -31,7 +31,6 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_lines(folder: Path) -> None:
     log = logger("node", folder=folder, session="s", node="n1")
     log.info("a program ended", agent="kira", count=3)
-    log.debug("not kept")
     log.warning("100 % sure: %s {x}\nsecond line é \u2028", path=folder)
     first, second = lines(folder / "node.log")
     assert datetime.fromisoformat(first.pop("timestamp")).tzinfo == UTC
@@ -53,7 +52,7 @@ def test_errors_bring_their_trace(folder: Path) -> None:
     try:
         raise ValueError("broken")
     except ValueError:
-        log.error("it failed", exc_info=True)
+        log.error("it failed", trace=True)
     (line,) = lines(folder / "node.log")
     assert line["level"] == "error"
     assert "ValueError: broken" in line["exception"]
