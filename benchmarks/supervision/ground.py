@@ -58,7 +58,9 @@ def settings(*, sweep: float = 1.0) -> Generator[SessionSettings]:
 @contextmanager
 def terminal(where: SessionSettings, node: str) -> Generator[TerminalServer]:
     """The tmux server of a node; its panes end with it."""
-    server = TerminalServer(where.socket(node), where.config.tmux.session, history=where.config.tmux.history)
+    server = TerminalServer(
+        where.socket(node), where.config.tmux.session, history=where.config.tmux.history, standing=True
+    )
     try:
         yield server
     finally:

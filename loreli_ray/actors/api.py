@@ -23,7 +23,6 @@ from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import DeadlineExceeded, LoreliError, SessionError
 from loreli_ray.files import write_private
 from loreli_ray.model import Cause, Event, EventQuery
-from loreli_ray.observe.metrics import Metrics
 
 Answer = Callable[[Request], Awaitable[Response]]
 _HOST = "127.0.0.1"
@@ -33,6 +32,7 @@ class Session(Protocol):
     """What the API asks of the supervisor; see there."""
 
     async def status(self) -> dict[str, Any]: ...
+    async def metrics(self) -> bytes: ...
     async def events(self, query: EventQuery) -> list[Event]: ...
     async def screen(self, name: str, lines: int) -> tuple[str, bool]: ...
     async def attach_command(self, name: str) -> list[str]: ...
@@ -46,10 +46,9 @@ class Session(Protocol):
 class Api:
     """Serves one session. `serve` returns when the process ends."""
 
-    def __init__(self, session: Session, *, settings: SessionSettings, metrics: Metrics) -> None:
+    def __init__(self, session: Session, *, settings: SessionSettings) -> None:
         self._session = session
         self._settings = settings
-        self._metrics = metrics
         self._token = secrets.token_urlsafe(32)
 
     async def serve(self) -> None:
@@ -104,7 +103,7 @@ class Api:
         return Response(json.dumps(found), media_type="application/json")  # ASCII: half a character is no UTF-8
 
     async def _metrics_text(self, _: Request) -> Response:
-        return Response(self._metrics.render(), media_type="text/plain; version=0.0.4")
+        return Response(await self._session.metrics(), media_type="text/plain; version=0.0.4")
 
     async def _screen(self, request: Request) -> Response:
         lines = max(1, _whole(request.query_params.get("lines"), 200))

@@ -24,7 +24,7 @@ from loreli_ray.model import AgentSpec, Assignment, Program
 from loreli_ray.observe import logger
 from loreli_ray.terminal import PaneInfo, PaneWatch, TerminalServer
 
-_JANITOR_EVERY = 10
+_JANITOR_EVERY = 30
 
 
 class NodeActor:
@@ -40,7 +40,7 @@ class NodeActor:
         self._log = logger("nodes", folder=settings.logs, session=settings.id, node=node[:12])
         self._edge = Edge("node", log=self._log)
         self._server = TerminalServer(
-            settings.socket(node), self._config.tmux.session, history=self._config.tmux.history
+            settings.socket(node), self._config.tmux.session, history=self._config.tmux.history, standing=True
         )
         self._supervisor = Peer(settings.id, "supervisor", deadline=self._config.timeouts.call)
         hub = Peer(settings.id, "hub", deadline=self._config.timeouts.start)

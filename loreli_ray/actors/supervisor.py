@@ -91,7 +91,7 @@ class Supervisor:
             else:
                 self._spawn(self._way_out(record, record.leaving))
         self._spawn(self._edge.forever("sweep", self._sweep, self._clock))
-        self._api = Api(self, settings=settings, metrics=self._metrics)
+        self._api = Api(self, settings=settings)
         self._spawn(self._serve())
 
     # ── the fleet ──
@@ -332,6 +332,14 @@ class Supervisor:
             now=self._clock.now(),
         )
 
+    async def metrics(self) -> bytes:
+        """The metrics, in Prometheus' exposition format."""
+        self._metrics.agents.clear()
+        for member in self._registry.fleet().members:
+            labels = {"role": member.spec.role.value, "side": member.spec.side.value}
+            self._metrics.agents.labels(**labels, state=member.status.state.value).inc()
+        return self._metrics.render()
+
     async def events(self, query: EventQuery) -> list[Event]:
         """Raises `SessionError` when it asks for an agent that there never was."""
         if query.agent:
@@ -368,7 +376,6 @@ class Supervisor:
             self._contacts.tell(record)
             if record.facts.started_at is not None:
                 self._contacts.probe(record)
-        self._count_states()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._looks.wait(), self._config.supervision.sweep)
         return 0.0
@@ -458,12 +465,6 @@ class Supervisor:
     async def _serve(self) -> None:
         with self._edge.guard("the HTTP API"):
             await self._api.serve()
-
-    def _count_states(self) -> None:
-        self._metrics.agents.clear()
-        for member in self._registry.fleet().members:
-            labels = {"role": member.spec.role.value, "side": member.spec.side.value}
-            self._metrics.agents.labels(**labels, state=member.status.state.value).inc()
 
     def _say(self, kind: EventKind, text: str, *, agent: str = "", issue: int = 0, **data: object) -> None:
         self._report(Event(kind=kind, at=self._clock.now(), agent=agent, issue=issue, text=text, data=data))

@@ -27,6 +27,7 @@ from uuid import uuid4
 
 from loreli_ray.errors import PaneGone, TerminalError, UsageError
 from loreli_ray.files import locked
+from loreli_ray.terminal.control import ControlClient
 from loreli_ray.terminal.pane import MARKER, Pane, PaneInfo, end_panes
 from loreli_ray.terminal.processes import alive, kill_tree, marked, start_time
 from loreli_ray.terminal.reaper import reaper_command
@@ -55,11 +56,13 @@ class TerminalServer:
         *,
         history: int = 2000,
         timeout: float = 10.0,
+        standing: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`socket`: absolute, at most 107 bytes; its folder is made with mode 0700. `history`: lines kept per pane.
 
-        `timeout`: seconds for one call of tmux. Raises `UsageError` for a socket or session that can't be.
+        `timeout`: seconds for one call of tmux. `standing`: keeps a connection for `panes`, for who asks each second.
+        Raises `UsageError` for a socket or session that can't be.
         """
         if not _SESSION.fullmatch(session):
             raise UsageError("a session's name has letters, digits, - and _ only", subject=session)
@@ -69,6 +72,8 @@ class TerminalServer:
         self._sleep = sleep
         self._tmux = Tmux(socket, timeout=timeout)
         self._timeout = timeout
+        self._standing = ControlClient(socket, session, timeout=timeout) if standing else None
+        self._found = False
         #: How the marks of all its panes begin.
         self.tag = hashlib.blake2s(os.fsencode(socket), digest_size=6).hexdigest()
 
@@ -144,8 +149,14 @@ class TerminalServer:
 
     def panes(self) -> list[PaneInfo]:
         """Every pane of the server, in one call of tmux; none when there is no server."""
+        if self._standing is not None and self._found:
+            try:
+                return [_info(line) for line in self._standing.ask(f"list-panes -a -F '{_FORMAT}'")]
+            except TerminalError:  # its session has ended, or the server: that is said by the call below
+                self._found = False
         done = self._tmux.cmd("list-panes", "-a", "-F", _FORMAT)
         if not done.stderr:
+            self._found = bool(done.stdout)
             return [_info(line) for line in done.stdout]
         if "no current target" in done.stderr[0] or not self.alive():  # no session yet, or no server
             return []
@@ -187,6 +198,8 @@ class TerminalServer:
                 end_panes(panes, grace=grace)
             finally:
                 self._end_server()
+                if self._standing is not None:
+                    self._standing.close()
 
     def attach_command(self, agent: str, *, read_only: bool = False) -> list[str]:
         """The command with which a person watches `agent` in a terminal. Raises `PaneGone` when it has no pane."""

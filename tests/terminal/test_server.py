@@ -328,3 +328,60 @@ def test_a_tree_is_killed_with_its_branches(wait_until: Wait) -> None:
         process.kill()
         process.wait(10)
     assert kill_tree(process.pid) == 0
+
+
+# The standing connection
+
+
+@pytest.fixture
+def standing(server: TerminalServer) -> Iterator[TerminalServer]:
+    """Another view of the same server, that keeps a connection."""
+    view = TerminalServer(server.socket, server.session, standing=True)
+    try:
+        yield view
+    finally:
+        view.kill(grace=1)
+
+
+def clients(server: TerminalServer) -> list[str]:
+    return Tmux(server.socket).run("list-clients", "-F", "#{client_control_mode} #{client_flags}")
+
+
+def test_a_standing_connection_sees_what_a_call_sees(
+    server: TerminalServer, standing: TerminalServer, start: Start
+) -> None:
+    assert standing.panes() == []
+    first = start("import time; time.sleep(60)")
+    assert [pane.agent for pane in standing.panes()] == ["kira"]
+    assert standing.panes() == server.panes()
+    (client,) = clients(server)
+    assert client.startswith("1 ")
+    assert "ignore-size" in client
+    assert "no-output" in client
+    second = start("print('x' * 100000)", agent="bob")
+    assert sorted(pane.agent for pane in standing.panes()) == ["bob", "kira"]
+    first.stop(1)
+    second.stop(1)
+    assert all(pane.dead or pane.start_time == 0 for pane in standing.panes())
+    assert len(clients(server)) == 1, "it is still the same connection"
+
+
+def test_a_standing_connection_outlives_neither_session_nor_server_and_comes_back(
+    server: TerminalServer, standing: TerminalServer, start: Start, wait_until: Wait
+) -> None:
+    start("import time; time.sleep(60)")
+    assert len(standing.panes()) == len(standing.panes()) == 1
+    os.kill(server.pid() or 0, signal.SIGKILL)
+    wait_until(lambda: not standing.panes())
+    start("import time; time.sleep(60)", incarnation=2)
+    wait_until(lambda: [pane.incarnation for pane in standing.panes()] == [2])
+    standing.kill(grace=1)
+    mine = [pid for pid, name in marked("LORELI_TERMINAL").items() if name and _has_argument(pid, server.socket)]
+    assert not mine, "no client and no server is left"
+
+
+def _has_argument(pid: int, path: Path) -> bool:
+    try:
+        return str(path).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
