@@ -33,6 +33,7 @@ class Session(Protocol):
 
     async def status(self) -> dict[str, Any]: ...
     async def metrics(self) -> bytes: ...
+    async def health(self, name: str) -> dict[str, Any]: ...
     async def events(self, query: EventQuery) -> list[Event]: ...
     async def screen(self, name: str, lines: int) -> tuple[str, bool]: ...
     async def attach_command(self, name: str) -> list[str]: ...
@@ -65,6 +66,7 @@ class Api:
             Route("/events", self._guarded(self._events)),
             Route("/metrics", self._guarded(self._metrics_text)),
             Route("/agents/{name:path}/screen", self._guarded(self._screen)),
+            Route("/agents/{name}/health", self._guarded(self._health)),
             Route("/agents/{name}/attach", self._guarded(self._attach)),
             Route("/agents/{name}/send", self._guarded(self._send), methods=["POST"]),
             Route("/agents/{name}/stop", self._guarded(self._stop), methods=["POST"]),
@@ -109,6 +111,9 @@ class Api:
         lines = max(1, _whole(request.query_params.get("lines"), 200))
         screen, live = await self._session.screen(_name(request), lines)
         return JSONResponse({"screen": screen, "live": live})
+
+    async def _health(self, request: Request) -> Response:
+        return JSONResponse(await self._session.health(_name(request)))
 
     async def _attach(self, request: Request) -> Response:
         return JSONResponse({"command": await self._session.attach_command(_name(request))})

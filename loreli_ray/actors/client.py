@@ -73,6 +73,10 @@ class SessionClient:
     def kill(self, agent: str) -> None:
         self._ask(f"/agents/{urllib.parse.quote(agent)}/kill", body=b"")
 
+    def health(self, agent: str) -> dict[str, Any]:
+        """How an agent fares, and on what evidence."""
+        return self._ask(f"/agents/{urllib.parse.quote(agent)}/health")
+
     def reset_backend(self, name: str) -> int:
         """Closes a backend's breakers; how many were not closed."""
         return int(self._ask(f"/backends/{urllib.parse.quote(name)}/reset", body=b"")["closed"])

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.config import TimeoutsConfig
 from loreli_ray.model import Budget, Event, NodeView, Record, Value
-from loreli_ray.policy import Breaker, derive
+from loreli_ray.policy import Breaker, derive, health
 
 
 class BoardRow(Value):
@@ -68,6 +69,32 @@ def status_report(
         ],
         "budget": None if board.budget is None else board.budget.model_dump(mode="json"),
         "events": [event.model_dump(mode="json") for event in recent],
+    }
+
+
+def health_report(
+    record: Record | None, *, name: str, now: float, timeouts: TimeoutsConfig, screen: str
+) -> dict[str, Any]:
+    """One agent: how it fares, and on what evidence, the strongest first. Ages are in seconds."""
+    found = health(record, name=name, now=now, timeouts=timeouts).model_dump(mode="json")
+    found["output_length"] = len(screen)
+    if record is None:
+        return {**found, "evidence": []}
+    facts = record.facts
+    seen = [
+        ("process", str(facts.exit or "its program runs"), facts.exit.at if facts.exit else facts.started_at),
+        ("supervisor", "its actor does not answer", facts.unanswered_at),
+        ("program", "it called a tool", facts.tool_at),
+        ("progress", facts.progress_by or "", facts.progress_at),
+        ("busy", facts.busy_by or "", facts.busy_at),
+        ("screen", facts.failure.text if facts.failure else "it moved", facts.motion_at),
+    ]
+    return {
+        **_agent(record, now=now),
+        **found,
+        "evidence": [
+            {"source": source, "what": what, "age": round(now - at, 1)} for source, what, at in seen if at is not None
+        ],
     }
 
 

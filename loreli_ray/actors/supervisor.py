@@ -17,8 +17,8 @@ from loreli_ray.actors.contacts import Contacts
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.landings import Landings
 from loreli_ray.actors.registry import Registry
-from loreli_ray.actors.removal import WayOut
-from loreli_ray.actors.report import Board, status_report
+from loreli_ray.actors.removal import SCREEN_LINES, WayOut
+from loreli_ray.actors.report import Board, health_report, status_report
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import HubError, LoreliError, RemoteUnavailable, SessionError
 from loreli_ray.identity import Sides
@@ -331,6 +331,13 @@ class Supervisor:
             recent=self._ledger.events(limit=50),
             now=self._clock.now(),
         )
+
+    async def health(self, name: str) -> dict[str, Any]:
+        """How one agent fares, and on what evidence (SPEC S13)."""
+        record = self._registry.find(name)
+        screen = "" if record is None else (await self.screen(name, SCREEN_LINES))[0]
+        timeouts, now = self._config.timeouts, self._clock.now()
+        return health_report(record, name=name, now=now, timeouts=timeouts, screen=screen)
 
     async def metrics(self) -> bytes:
         """The metrics, in Prometheus' exposition format."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,8 +26,16 @@ if TYPE_CHECKING:
 _EVENTS = 1000
 
 
-def agents(session: SessionOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def agents(
+    name: Annotated[str | None, typer.Argument(help="Only this one: how it fares, and on what evidence.")] = None,
+    session: SessionOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the agents: role, side, state and what each does."""
+    if name is not None:
+        _health(client(session, config).health(name), as_json=as_json)
+        return
     report = client(session, config).status()
     if as_json:
         typer.echo(json.dumps(report["agents"]))
@@ -108,3 +116,14 @@ def _print_events(history: History, name: str, *, follow: bool) -> None:
 def _added(before: str, now: str) -> str:
     """What is new on a screen: the part after what was shown, or all of it when it was redrawn."""
     return now.removeprefix(before).removeprefix("\n") if before else now
+
+
+def _health(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo(f"{found['status']}: {found['details']}")
+        for sign in found["evidence"]:
+            typer.echo(f"  {sign['source']:<10} {sign['what']}, {sign['age']:.0f} s ago")
+    if found["status"] == "not-found":
+        raise typer.Exit(1)

@@ -155,6 +155,14 @@ class Status(Value):
     detail: str = ""
 
 
+class Health(Value):
+    """How an agent fares (SPEC S13). `status` is `healthy`, `unhealthy` or `not-found`."""
+
+    alive: bool
+    status: str
+    details: str
+
+
 class Member(Value):
     """An agent as the roles and the scaler see it."""
 

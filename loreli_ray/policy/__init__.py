@@ -2,7 +2,7 @@
 
 from loreli_ray.policy.breaker import Breaker, BreakerState
 from loreli_ray.policy.failures import classify
-from loreli_ray.policy.health import derive, judge, silence
+from loreli_ray.policy.health import derive, health, judge, silence
 from loreli_ray.policy.intensity import exceeded
 from loreli_ray.policy.reap import reapable
 from loreli_ray.policy.scaling import plan
@@ -14,6 +14,7 @@ __all__ = [
     "classify",
     "derive",
     "exceeded",
+    "health",
     "judge",
     "plan",
     "reapable",

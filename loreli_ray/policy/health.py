@@ -8,7 +8,7 @@ a tool call under way) holds the stall clock, but not for ever.
 from __future__ import annotations
 
 from loreli_ray.config import Config, TimeoutsConfig
-from loreli_ray.model import Action, AgentState, Cause, Record, Status, Verdict
+from loreli_ray.model import Action, AgentState, Cause, Health, Record, Status, Verdict
 
 NUDGED, WARNED = 1, 2
 
@@ -57,6 +57,24 @@ def silence(record: Record, *, now: float, timeouts: TimeoutsConfig) -> float:
     progress, busy = derive(record).since, record.facts.busy_at
     barren = now - progress
     return barren if busy is None else max(now - max(progress, busy), barren - timeouts.busy)
+
+
+def health(record: Record | None, *, name: str, now: float, timeouts: TimeoutsConfig) -> Health:
+    """How an agent fares, in the seed's words (SPEC S13)."""
+    if record is None:
+        return Health(alive=False, status="not-found", details=f"agent {name} is not registered")
+    status = derive(record)
+    match status.state:
+        case AgentState.DORMANT:
+            return Health(alive=False, status="unhealthy", details=f"agent {name} is dormant")
+        case AgentState.EXITED | AgentState.LOST:
+            return Health(alive=False, status="unhealthy", details=f"agent {name} is dead: {status.detail}")
+        case AgentState.FAILED:
+            return Health(alive=True, status="unhealthy", details=f"agent {name} can't go on: {status.detail}")
+        case AgentState.WORKING if (silent := silence(record, now=now, timeouts=timeouts)) > timeouts.stall:
+            return Health(alive=True, status="unhealthy", details=f"agent {name} is stale ({silent:.0f} s)")
+        case _:
+            return Health(alive=True, status="healthy", details=f"agent {name} is {status.state}")
 
 
 def judge(record: Record, *, now: float, config: Config) -> Verdict:

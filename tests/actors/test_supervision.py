@@ -50,6 +50,11 @@ def test_what_a_hook_writes_down_is_progress(team: Make) -> None:
     agent = working.until(
         lambda s: next((a for a in s["agents"] if a["source"] == "event" and a["issue"]), None), "its hook is seen"
     )
+    found = working.client.health(agent["name"])
+    assert (found["status"], found["alive"]) == ("healthy", True)
+    assert {sign["source"] for sign in found["evidence"]} >= {"process", "program", "progress", "screen"}
+    assert found["output_length"] > 0
+    assert working.client.health("nobody")["status"] == "not-found"
     began = working.status()["now"]
     working.until(lambda s: s["now"] - began > 2 * SHORT["stall"], "two stall times go by")
     assert severities(working, agent["name"]) == []

@@ -22,7 +22,7 @@ from loreli_ray.model import (
     Record,
     Sign,
 )
-from loreli_ray.policy import derive, judge, silence
+from loreli_ray.policy import derive, health, judge, silence
 from tests.policy.kit import NOW, record, work
 
 CONFIG = Config()  # stall 600 s, rapid death 15 s, shutdown 60 s, start 60 s
@@ -240,3 +240,24 @@ def test_a_hung_actor_is_replaced_before_its_lease_ends(mute: dict[str, Any]) ->
 def test_a_death_says_more_than_a_hung_actor() -> None:
     seen = record(started_at=NOW, unanswered_at=NOW, exit=EXIT)
     assert judge(seen, now=NOW + 100, config=CONFIG).cause is Cause.RECONCILED
+
+
+@pytest.mark.parametrize(
+    ("facts", "alive", "status", "said"),
+    [
+        (None, False, "not-found", "not registered"),
+        ({"dormant_at": NOW}, False, "unhealthy", "dormant"),
+        ({"exit": EXIT}, False, "unhealthy", "dead"),
+        ({"lost_at": NOW}, False, "unhealthy", "dead"),
+        ({"connected_at": NOW, "failure": FAILURE}, True, "unhealthy", "can't go on"),
+        ({"connected_at": NOW - 600}, True, "unhealthy", "stale"),
+        ({"connected_at": NOW - 600, "busy_at": NOW}, True, "healthy", "working"),
+        ({"connected_at": NOW}, True, "healthy", "working"),
+    ],
+)
+def test_health_in_the_words_of_the_seed(facts: dict[str, Any] | None, alive: bool, status: str, said: str) -> None:
+    seen = None if facts is None else record(work=work(), **facts)
+    found = health(seen, name="ann", now=NOW + 30, timeouts=CONFIG.timeouts)
+    assert (found.alive, found.status) == (alive, status)
+    assert said in found.details
+    assert "ann" in found.details
