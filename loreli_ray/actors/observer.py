@@ -22,6 +22,7 @@ SAMPLE = 5.0  # seconds between two looks at the processes, which cost more than
 STATUS = "exit.json"
 _REFLOG = "workspace/.git/logs/HEAD"
 _TAIL = 15
+_TICK = 2.0  # tmux tells of activity in whole seconds: within one, more may follow unseen
 
 
 class Observer:
@@ -111,7 +112,7 @@ class Observer:
 
     def _tail(self, pane: PaneInfo, now: float) -> str | None:
         """The end of a screen that has come to rest, once; for programs whose words of failure are known."""
-        rested = now - pane.activity > self._config.timeouts.rapid_death
+        rested = now - pane.activity > max(self._config.timeouts.rapid_death, _TICK)
         if not self._reads_screens or not rested or self._read.get(pane.agent) == pane.activity:
             return None
         self._read[pane.agent] = pane.activity
