@@ -20,6 +20,7 @@ from loreli_ray.actors.registry import Registry
 from loreli_ray.actors.removal import SCREEN_LINES, WayOut
 from loreli_ray.actors.report import Board, health_report, status_report
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.actors.sightings import Sightings
 from loreli_ray.errors import HubError, LoreliError, RemoteUnavailable, SessionError
 from loreli_ray.identity import Sides
 from loreli_ray.ledger import Ledger, read_death_log
@@ -32,7 +33,6 @@ from loreli_ray.model import (
     Event,
     EventKind,
     EventQuery,
-    Exit,
     Feedback,
     Landed,
     NodeView,
@@ -44,11 +44,10 @@ from loreli_ray.model import (
     Verdict,
 )
 from loreli_ray.observe import logger
-from loreli_ray.policy import classify, derive, judge
+from loreli_ray.policy import derive, judge
 from loreli_ray.policy.providers import single_sided
 from loreli_ray.roles import prompts
 
-_MISSED_LOOKS = 3
 _BACKEND_FAILED = frozenset({Cause.RAPID_DEATH, Cause.LAUNCH_FAILED, Cause.STUCK_ALIVE})
 
 
@@ -73,10 +72,12 @@ class Supervisor:
         self._reactor = self._peer("reactor")
         self._nodes: tuple[NodeView, ...] = ()
         self._board = Board()
-        self._missing: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = asyncio.Event()
         self._draining = False
+        self._sightings = Sightings(
+            self._registry, config=self._config, clock=self._clock, report=self._report, look=self._looks.set
+        )
         self._contacts = Contacts(
             settings,
             registry=self._registry,
@@ -302,20 +303,7 @@ class Supervisor:
 
     async def observe(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
         """Takes in what a node saw of all its panes; the names of the agents that are on record there."""
-        found = {observation.name: observation for observation in seen}
-        for record in self._registry.on(node):
-            if record.facts.started_at is None or record.facts.exit is not None or record.leaving is not None:
-                continue
-            observation = found.get(record.name)
-            if observation is None or observation.incarnation not in (None, record.spec.incarnation):
-                self._miss(record)
-                continue
-            self._missing.pop(record.name, None)
-            if observation.exit is not None:
-                self._died(record, observation.exit)
-            else:
-                self._take_in(record, observation)
-        return {record.name for record in self._registry.on(node)}
+        return self._sightings.take(node, seen)
 
     # ── for people ──
 
@@ -445,29 +433,6 @@ class Supervisor:
         with self._edge.guard("the way out", agent=record.name):
             await out.run()
         self._reactor.tell("wake")
-
-    def _miss(self, record: Record) -> None:
-        """A pane that is not there three looks in a row is gone, and its tmux server with it."""
-        missed = self._missing[record.name] = self._missing.get(record.name, 0) + 1
-        if missed >= _MISSED_LOOKS:
-            self._died(record, Exit(code=None, signal=None, at=self._clock.now()))
-
-    def _died(self, record: Record, ended: Exit) -> None:
-        self._registry.note(record.name, exit=ended)
-        self._say(EventKind.DIED, str(ended), agent=record.name, issue=_issue(record))
-        self._looks.set()
-
-    def _take_in(self, record: Record, seen: Observation) -> None:
-        """What a living agent was seen to do. What is seen again in a second is not worth the ledger's while."""
-        facts = {"motion_at": seen.motion_at, "busy_at": seen.busy_at, "busy_by": seen.busy_by, "memory": seen.memory}
-        self._registry.saw(record.name, **{fact: value for fact, value in facts.items() if value is not None})
-        if seen.tail is not None:
-            rules = self._config.backends[record.spec.backend].failures
-            failure = classify(seen.tail, at=(seen.motion_at or 0.0) + 1.0, rules=rules)
-            self._registry.saw(record.name, failure=failure)
-        known = record.facts.progress_at or record.facts.registered_at
-        if seen.progress_at is not None and seen.progress_by is not None and seen.progress_at > known:
-            self._registry.progressed(record.name, by=seen.progress_by, at=seen.progress_at)
 
     async def _serve(self) -> None:
         with self._edge.guard("the HTTP API"):
