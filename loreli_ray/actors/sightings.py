@@ -58,9 +58,11 @@ class Sightings:
     def _died(self, record: Record, ended: Exit) -> None:
         self._missing.pop(record.name, None)
         self._registry.note(record.name, exit=ended)
-        issue = record.assignment.issue if record.assignment is not None else 0
-        self._report(Event(kind=EventKind.DIED, at=self._clock.now(), agent=record.name, issue=issue, text=str(ended)))
         self._look()
+        facts, work = record.facts, record.assignment
+        if facts.stop_at is None and facts.dormant_at is None:  # else it was about to go
+            issue, now = work.issue if work is not None else 0, self._clock.now()
+            self._report(Event(kind=EventKind.DIED, at=now, agent=record.name, issue=issue, text=str(ended)))
 
     def _lives(self, record: Record, seen: Observation) -> None:
         """What is seen again in a second is not worth the ledger's while."""

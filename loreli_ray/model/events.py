@@ -16,7 +16,7 @@ class EventKind(StrEnum):
     STALL = "stall"
     RAPID_DEATH = "rapid-death"
     ADOPTED = "adopted"  # a new actor has taken over an agent's pane
-    DIED = "died"  # a program ended; what follows is its removal
+    DIED = "died"  # a program ended that was not about to go; its removal follows
     CLAIMED = "claimed"
     RELEASED = "released"
     ASSIGNED = "assigned"

@@ -172,6 +172,8 @@ class TerminalServer:
 
         When no pane is left after that, the server goes, too. `owned` must include the agents that are being launched.
         """
+        if not self.socket.parent.is_dir():
+            return 0  # nothing was ever started here
         with self._exclusive():
             panes = self.panes()
             known = {info.marker for info in panes}

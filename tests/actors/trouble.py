@@ -37,7 +37,8 @@ class Trouble:
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def troubled(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] != "http" or scope["method"] not in self._methods:
+            reads = scope["type"] == "http" and scope["path"].endswith("/git-upload-pack")  # though it is a POST
+            if scope["type"] != "http" or scope["method"] not in self._methods or (reads and self._carried_out):
                 await app(scope, receive, send)
                 return
             if self._dice.random() >= self._share:

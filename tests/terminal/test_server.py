@@ -330,6 +330,13 @@ def test_a_tree_is_killed_with_its_branches(wait_until: Wait) -> None:
     assert kill_tree(process.pid) == 0
 
 
+def test_where_nothing_was_ever_started_there_is_nothing_to_collect(tmp_path: Path) -> None:
+    never = TerminalServer(tmp_path / "never" / "socket", "team")
+    assert never.collect_orphans(set()) == 0
+    never.kill()
+    assert not (tmp_path / "never").exists()
+
+
 # The standing connection
 
 
