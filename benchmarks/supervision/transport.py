@@ -50,9 +50,9 @@ class Enlisting(Supervisor):
         self._registry.note(spec.name, told=due[0])
         return spec
 
-    async def observe(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
+    async def observe(self, node: str, seen: tuple[Observation, ...]) -> None:
         self._looks_told += 1
-        return await super().observe(node, seen)
+        await super().observe(node, seen)
 
     async def looks(self) -> int:
         return self._looks_told

@@ -55,7 +55,6 @@ class NodeActor:
         self._watch = PaneWatch()
         self._observer = Observer(self._server, folder=self._folder / "agents", config=self._config, clock=self._clock)
         self._agents: set[str] = set()
-        self._owned: set[str] = set()
         self._seen: dict[str, int] = {}
         self._looks = 0
         self._look_now = asyncio.Event()
@@ -163,24 +162,25 @@ class NodeActor:
     async def _look_at_panes(self) -> float:
         """Tells the supervisor what all panes do, in one message. Returns the pause on top of its own wait."""
         self._look_now.clear()
-        owned = self._owned | self._agents
-        panes, seen = await asyncio.to_thread(self._observer.look, owned=owned, calling=self._gateway.calling)
+        agents = frozenset(self._agents)
+        panes, seen = await asyncio.to_thread(self._observer.look, owned=agents, calling=self._gateway.calling)
         for pane in panes:
             self._watch_pane(pane)
-        with suppress(LoreliError):  # a supervisor that is being restarted is told again in a second
-            self._owned = await self._supervisor.call("observe", self._node, tuple(seen))
-            await self._clean_up(self._owned | self._agents)
+        self._supervisor.tell("observe", self._node, tuple(seen))  # one that is away is told again in a second
+        self._looks += 1
+        if self._looks % _JANITOR_EVERY == 0:
+            with suppress(LoreliError):
+                await self._clean_up()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._look_now.wait(), self._config.supervision.sweep)
         return 0.0
 
-    async def _clean_up(self, owned: set[str]) -> None:
+    async def _clean_up(self) -> None:
         """The janitor: panes that no agent owns are ended, whole process trees (SPEC S8)."""
-        self._looks += 1
-        if self._looks % _JANITOR_EVERY == 0 and await asyncio.to_thread(self._server.alive):
-            killed = await asyncio.to_thread(self._server.collect_orphans, owned)
-            if killed:
-                self._log.warning("panes that nobody owns were ended", count=killed)
+        owned: set[str] = await self._supervisor.call("owned", self._node)
+        killed = await asyncio.to_thread(self._server.collect_orphans, owned | self._agents)
+        if killed:
+            self._log.warning("panes that nobody owns were ended", count=killed)
 
     def _watch_pane(self, pane: PaneInfo) -> None:
         if pane.dead or pane.start_time == 0 or self._seen.get(pane.agent) == pane.pid:

@@ -18,7 +18,7 @@ from loreli_ray.errors import PaneGone
 from loreli_ray.model import Exit, Observation, Sign
 from loreli_ray.terminal import PaneInfo, TerminalServer, read_exit, usages
 
-SAMPLE = 5.0  # seconds between two looks at the processes, which cost more than all the rest
+SAMPLE = 10.0  # seconds between two looks at the processes, which cost more than all the rest
 STATUS = "exit.json"
 _REFLOG = "workspace/.git/logs/HEAD"
 _TAIL = 15

@@ -32,8 +32,8 @@ class Sightings:
         self._look = look
         self._missing: dict[str, int] = {}
 
-    def take(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
-        """All that a node saw of its agents; the names of those that are on record there."""
+    def take(self, node: str, seen: tuple[Observation, ...]) -> None:
+        """All that a node saw of its agents."""
         found = {observation.name: observation for observation in seen}
         for record in self._registry.on(node):
             if record.facts.started_at is None or record.facts.exit is not None or record.leaving is not None:
@@ -47,7 +47,6 @@ class Sightings:
                 self._died(record, observation.exit)
             else:
                 self._lives(record, observation)
-        return {record.name for record in self._registry.on(node)}
 
     def _miss(self, record: Record) -> None:
         """A pane that is not there three looks in a row is gone, and its tmux server with it."""

@@ -301,9 +301,13 @@ class Supervisor:
         self._reactor.tell("wake")
         return count
 
-    async def observe(self, node: str, seen: tuple[Observation, ...]) -> set[str]:
-        """Takes in what a node saw of all its panes; the names of the agents that are on record there."""
-        return self._sightings.take(node, seen)
+    async def observe(self, node: str, seen: tuple[Observation, ...]) -> None:
+        """Takes in what a node saw of all its panes."""
+        self._sightings.take(node, seen)
+
+    async def owned(self, node: str) -> set[str]:
+        """The agents that are on record on a node."""
+        return {record.name for record in self._registry.on(node)}
 
     # ── for people ──
 
