@@ -28,6 +28,7 @@ from loreli_ray.demo.playbook import Playbook
 from loreli_ray.errors import UsageError
 
 _CALL_TIMEOUT = 120.0
+_RECONNECTS = 8  # with growing pauses: the gateway may be away for a minute
 _TEST_TIMEOUT = 300.0
 _SHOWN = 3000
 
@@ -166,8 +167,9 @@ async def connected() -> AsyncGenerator[Client]:
             "is not set: this program is started by the team, not by hand", subject=error.args[0]
         ) from error
     headers = {"Authorization": f"Bearer {Path(token_file).read_text(encoding='utf-8').strip()}"}
+    transport = httpx2.AsyncHTTPTransport(retries=_RECONNECTS)
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=_CALL_TIMEOUT) as http,
+        httpx2.AsyncClient(headers=headers, timeout=_CALL_TIMEOUT, transport=transport) as http,
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         yield client

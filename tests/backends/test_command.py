@@ -150,6 +150,7 @@ def test_no_secret_in_arguments_or_environment(programs: Path, tmp_path: Path, m
         "LORELI_MCP_URL": "http://127.0.0.1:1/mcp",
         "LORELI_MCP_TOKEN_FILE": str(tmp_path / "agent" / "token"),
         "LORELI_WORKSPACE": str(tmp_path / "clone"),
+        "LORELI_EVENTS": str(tmp_path / "agent" / "events.jsonl"),
     }
     assert TOKEN not in json.dumps(launch.model_dump())
 

@@ -106,6 +106,13 @@ def test_an_issue_on_a_repository_of_ones_own(shell: Shell, until: Callable[[Cal
             client.events(kinds=["landet"])
         assert shell.run("attach", author).returncode == 1, "it has no pane any more"
         assert "landed" in shell.run("status").stdout
+        assert shell.run("backends").stdout.count(": works") == 2
+        assert json.loads(shell.run("backends", "--json").stdout)[0]["breakers"] == []
+        assert "was not held back" in shell.run("backends", "reset", "yin").stdout
+        unknown = shell.run("backends", "reset", "yinn")
+        assert (unknown.returncode, "there are: yin, yang" in unknown.stderr) == (1, True)
+        gone = shell.run("agents", author)
+        assert (gone.returncode, "not registered" in gone.stdout) == (1, True)
         again = shell.run("up")
         assert again.returncode == 0, "up goes on with a session that runs"
         assert status["session"] in again.stdout

@@ -1,0 +1,8 @@
+"""For all tests: programs that they start can be interrupted, also when whoever started the tests can't be."""
+
+from __future__ import annotations
+
+import signal
+
+# A shell ignores SIGINT for what it starts in the background, and every process beneath inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
