@@ -108,7 +108,8 @@ class Contacts:
                 self._look()
             return False
         self._registry.saw(spec.name, unanswered_at=None)
-        self._report(Event(kind=EventKind.ADOPTED, at=self._clock.now(), agent=spec.name, text=why))
+        with self._edge.guard("telling of an adoption", agent=spec.name):  # the link goes on whether it is told or not
+            self._report(Event(kind=EventKind.ADOPTED, at=self._clock.now(), agent=spec.name, text=why))
         return True
 
     async def _ask(self, name: str) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, session_folder
+from loreli_ray.cli.output import note
 from loreli_ray.errors import UsageError
 
 AddressOption = Annotated[
@@ -36,7 +37,7 @@ def up(
     from loreli_ray.model import Credentials
 
     credentials = Credentials(token=token, reviewer_token=os.environ.get("GITHUB_REVIEWER_TOKEN") or None)
-    session = Session.start(settings, repo=settings.repo, credentials=credentials, address=address, say=_say)
+    session = Session.start(settings, repo=settings.repo, credentials=credentials, address=address, say=note)
     session.leave()
     typer.echo(f"session {session.settings.id} works on {settings.repo}")
     typer.echo("`loreli-ray status` shows it, `loreli-ray down` ends it")
@@ -55,12 +56,12 @@ def down(
     folder = session_folder(session, config)
     settings = SessionSettings.model_validate_json((folder / "session.json").read_text())
     if address is None and not head_runs(settings.config):
-        _say("its Ray is gone; ending what outlived it")
+        note("its Ray is gone; ending what outlived it")
         clear(settings)
         typer.echo(f"session {settings.id} has ended")
         return
-    joined = Session.join(settings, address=address, say=_say)
-    joined.stop(grace=0.0 if now else settings.config.timeouts.shutdown, say=_say)
+    joined = Session.join(settings, address=address, say=note)
+    joined.stop(grace=0.0 if now else settings.config.timeouts.shutdown, say=note)
     typer.echo(f"session {settings.id} has ended")
 
 
@@ -93,7 +94,3 @@ def _remarks(report: dict[str, Any]) -> list[str]:
         lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
         lines += [f"node {node['host']}: {breaker_text(breaker)}" for breaker in node["breakers"]]
     return lines
-
-
-def _say(text: str) -> None:
-    typer.echo(f"· {text}", err=True)
