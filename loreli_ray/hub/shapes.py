@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+
+State = Literal["error", "failure", "pending", "success"]
+"""Of a commit's status."""
 
 
 class Shape(BaseModel):
@@ -74,3 +80,9 @@ class Review(Shape):
 class Merged(Shape):
     sha: str
     merged: bool
+
+
+class Status(Shape):
+    context: str
+    state: State
+    description: str | None = None
