@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-
 State = Literal["error", "failure", "pending", "success"]
 """Of a commit's status."""
 
