@@ -7,6 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+State = Literal["error", "failure", "pending", "success"]
+"""Of a commit's status."""
+
 
 class Shape(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -156,3 +159,9 @@ class Comparison(Shape):
 class Merged(Shape):
     sha: str
     merged: bool
+
+
+class Status(Shape):
+    context: str
+    state: State
+    description: str | None = None

@@ -7,6 +7,7 @@ marked comment with one account; the marker is what the team reads in both cases
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,11 @@ from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.reader import Reader
 from loreli_ray.model import Authorship, Outcome, Pull
+
+# GitHub's limits: https://docs.github.com/en/rest/commits/statuses, https://docs.github.com/en/rest/issues/labels
+_DESCRIPTION = 140
+_LABEL_DESCRIPTION = "Used by the team of coding agents"
+_LABEL_COLOUR = "5319e7"
 
 
 class Writer(Reader):
@@ -97,3 +103,56 @@ class Writer(Reader):
         """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
         await self.comment(number, key="hold", text=why)
         await self._author.write("POST", self._url("issues", number, "labels"), {"labels": [self._config.human_label]})
+
+    async def set_labels(self, number: int, labels: Iterable[str]) -> None:
+        """Exactly these labels on an issue or a pull request, in one request."""
+        await self._author.write("PUT", self._url("issues", number, "labels"), {"labels": sorted(set(labels))})
+
+    async def assign(self, number: int, logins: Iterable[str]) -> None:
+        """Assigns accounts to an issue; those that may not be assigned are left out by the host."""
+        await self._author.write("POST", self._url("issues", number, "assignees"), {"assignees": sorted(set(logins))})
+
+    async def unassign(self, number: int, logins: Iterable[str]) -> None:
+        await self._author.write("DELETE", self._url("issues", number, "assignees"), {"assignees": sorted(set(logins))})
+
+    async def status(self, sha: str, *, state: shapes.State, context: str, description: str) -> None:
+        """The commit's status under the name `context`: written once, and again when it changes."""
+        new = shapes.Status(context=context, state=state, description=_shortened(description))
+        url = self._url("commits", sha, "statuses")
+        # The host keeps them all and lists the newest first.
+        known = await self._author.pages(url, shapes.Status)
+        if next((one for one in known if one.context == context), None) != new:
+            await self._author.write("POST", self._url("statuses", sha), new.model_dump())
+
+    async def update_branch(self, pull: Pull) -> None:
+        """Has the host merge the base into exactly the head in `pull`; it may take a moment after this returns.
+
+        Nothing happens when the base is in it already. Raises `Conflict` when the head moved, `Refused` when the two
+        can't be merged.
+        """
+        try:
+            url = self._url("pulls", pull.number, "update-branch")
+            await self._author.write("PUT", url, {"expected_head_sha": pull.head})
+        except Refused as error:
+            if "no new commits on the base" in error.message:
+                return
+            now = await self._author.get(self._url("pulls", pull.number), shapes.Pull)
+            if now.head.sha != pull.head:  # GitHub says 422 to both
+                raise Conflict("the head moved", subject=f"pull request #{pull.number}", status=error.status) from error
+            raise
+
+    async def ensure_labels(self, names: Iterable[str]) -> None:
+        """Makes the labels that the repository does not have yet. GitHub's labels differ by more than their case."""
+        known = {label.name.casefold() for label in await self._author.pages(self._url("labels"), shapes.Label)}
+        for name in sorted(set(names)):
+            if name.casefold() not in known:
+                fields = {"name": name, "color": _LABEL_COLOUR, "description": _LABEL_DESCRIPTION}
+                try:
+                    await self._author.write("POST", self._url("labels"), fields)
+                except Refused as error:
+                    if error.status != 422 or "already_exists" not in error.message:  # somebody else was faster
+                        raise
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _DESCRIPTION else text[: _DESCRIPTION - 1] + "…"
