@@ -13,6 +13,9 @@ from loreli_ray.hub.claims import Claims
 from loreli_ray.hub.transport import Transport
 from loreli_ray.model import Budget, Credentials, Remote
 
+#: The commit status that holds the team's verdict.
+VERDICT = "loreli/review"
+
 
 class Host:
     """One repository on one git host, and the team's accounts there. Call `open` before anything else."""
@@ -30,7 +33,7 @@ class Host:
         reviewer = credentials.reviewer_token
         self._reviewer = self._transport(reviewer) if reviewer else self._author
         self._accounts: frozenset[str] = frozenset()
-        self._login = ""
+        self._accounts_in_order: tuple[str, ...] = ()
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None
 
@@ -42,7 +45,7 @@ class Host:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
         logins = [(await account.get("/user", shapes.User)).login for account in (self._author, self._reviewer)]
         self._accounts = frozenset(logins)
-        self._login = logins[0]
+        self._accounts_in_order = tuple(dict.fromkeys(logins))
         remote = self.push_remote()
         path = self._home / "claims.git"
         self._claims = Claims(path, remote=remote.url, credential=remote.credential, session=self._session)

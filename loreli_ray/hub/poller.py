@@ -42,7 +42,7 @@ class Details:
     reviews: tuple[shapes.Review, ...] = ()
     remarks: tuple[shapes.Comment, ...] = ()
     runs: tuple[shapes.CheckRun, ...] = ()
-    statuses: tuple[shapes.Status, ...] = ()
+    statuses: tuple[shapes.CommitStatus, ...] = ()
     behind: bool = False
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from loreli_ray.errors import RateLimited, Unavailable
 from loreli_ray.hub import markers, shapes
-from loreli_ray.hub.host import Host
+from loreli_ray.hub.host import VERDICT, Host
 from loreli_ray.hub.poller import Details, Poller
 from loreli_ray.hub.text import clean
 from loreli_ray.model import (
@@ -41,6 +41,7 @@ class Reader(Host):
     """The reading half of the hub."""
 
     _poller: Poller | None = None
+    _assignable = True
 
     async def open(self) -> None:
         await super().open()
@@ -78,7 +79,8 @@ class Reader(Host):
             at=self._clock.now(),
             base=self.base,
             base_head=base_head,
-            account=self._login,
+            assignee=self._accounts_in_order[0] if self._assignable else "",
+            stamped=self._stamps,
             stale=stale,
             issues=tuple(self._issue(issue, held.details.get(issue.number)) for issue in held.issues.values()),
             pulls=tuple(self._open_pull(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
@@ -109,6 +111,10 @@ class Reader(Host):
         if self._poller is None:
             raise Unavailable("not opened yet", subject=self.repo)
         return self._poller
+
+    @property
+    def _stamps(self) -> bool:
+        return len(self._logins) == 1 or VERDICT in {*self._polled.held.required, *self._config.required_checks}
 
     def _issue(self, issue: shapes.Issue, details: Details | None) -> Issue:
         comments = details.comments if details is not None else ()
@@ -148,6 +154,7 @@ class Reader(Host):
             comments=tuple(self._comments(details.comments)),
             notes=tuple(self._notes(details.comments)),
             checks=self._checks(details),
+            stamp=next((_of_status(s).state for s in details.statuses if s.context == VERDICT), CheckState.NONE),
         )
 
     def _reviews(self, details: Details) -> Iterable[Review]:
@@ -202,8 +209,9 @@ class Reader(Host):
 
     def _checks(self, details: Details) -> Checks:
         """What the host's checks amount to. One that is required and not there yet is still to come."""
-        found = [*(_of_run(run) for run in details.runs), *(_of_status(status) for status in details.statuses)]
-        required = {*self._polled.held.required, *self._config.required_checks}
+        statuses = [_of_status(status) for status in details.statuses if status.context != VERDICT]
+        found = [*(_of_run(run) for run in details.runs), *statuses]
+        required = {*self._polled.held.required, *self._config.required_checks} - {VERDICT}
         missing = sorted(required - {check.name for check in found})
         found += [Check(name=name, state=CheckState.PENDING, said="it has not begun") for name in missing]
         begun = [_seconds(run.started_at) for run in details.runs if run.status != "completed" and run.started_at]
@@ -245,7 +253,7 @@ def _of_run(run: shapes.CheckRun) -> Check:
     )
 
 
-def _of_status(status: shapes.Status) -> Check:
+def _of_status(status: shapes.CommitStatus) -> Check:
     states = {"success": CheckState.GREEN, "pending": CheckState.PENDING}
     said = status.description or status.state
     state = states.get(status.state, CheckState.RED)

@@ -140,16 +140,16 @@ class CheckRuns(Shape):
     check_runs: tuple[CheckRun, ...] = ()
 
 
-class Status(Shape):
+class CommitStatus(Shape):
     context: str
-    state: Literal["error", "failure", "pending", "success"]
+    state: State
     description: str | None = None
     target_url: str | None = None
     updated_at: datetime | None = None
 
 
 class CombinedStatus(Shape):
-    statuses: tuple[Status, ...] = ()
+    statuses: tuple[CommitStatus, ...] = ()
 
 
 class Comparison(Shape):

@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
+from loreli_ray.hub.host import VERDICT
+from loreli_ray.hub.leases import Leases
 from loreli_ray.hub.reader import Reader
-from loreli_ray.model import Authorship, Outcome, Pull
+from loreli_ray.model import Authorship, Outcome, Pull, Review
 
 # GitHub's limits: https://docs.github.com/en/rest/commits/statuses, https://docs.github.com/en/rest/issues/labels
 _DESCRIPTION = 140
@@ -22,7 +24,7 @@ _LABEL_DESCRIPTION = "Used by the team of coding agents"
 _LABEL_COLOUR = "5319e7"
 
 
-class Writer(Reader):
+class Writer(Reader, Leases):
     """The writing half: it reads before it writes what must be there only once."""
 
     async def submit_pull(self, *, head: str, title: str, body: str, by: Authorship) -> int:
@@ -108,12 +110,38 @@ class Writer(Reader):
         """Exactly these labels on an issue or a pull request, in one request."""
         await self._author.write("PUT", self._url("issues", number, "labels"), {"labels": sorted(set(labels))})
 
-    async def assign(self, number: int, logins: Iterable[str]) -> None:
-        """Assigns accounts to an issue; those that may not be assigned are left out by the host."""
-        await self._author.write("POST", self._url("issues", number, "assignees"), {"assignees": sorted(set(logins))})
+    async def assign_team(self, number: int) -> None:
+        """Assigns the author's account to an issue; the host leaves it out where it may not be assigned."""
+        await self._assign("POST", number)
 
-    async def unassign(self, number: int, logins: Iterable[str]) -> None:
-        await self._author.write("DELETE", self._url("issues", number, "assignees"), {"assignees": sorted(set(logins))})
+    async def unassign_team(self, number: int) -> None:
+        await self._assign("DELETE", number)
+
+    async def stamp(self, pull: Pull, verdict: Review | None) -> None:
+        """The team's verdict on a head for all to see: the label of an approval first, then the commit status."""
+        approved = verdict is not None and verdict.outcome is Outcome.APPROVE
+        others = [label for label in pull.labels if label != self._config.approved_label]
+        if approved or len(others) < len(pull.labels):
+            await self.set_labels(pull.number, [*others, *([self._config.approved_label] if approved else [])])
+        if verdict is not None and verdict.by is not None:
+            said = f"{verdict.outcome.value.replace('_', ' ').lower()}: {verdict.by.agent} ({verdict.by.provider})"
+            state = "success" if approved else "failure"
+            await self.status(verdict.commit, state=state, context=VERDICT, description=said)
+
+    async def settle(self, number: int, *, issue: int) -> None:
+        """What follows the merge of a pull request: its branch goes, its issue is closed, the claim on that goes."""
+        found = await self._author.get(self._url("pulls", number), shapes.Pull)
+        if not found.merged:
+            raise Conflict("is not merged", subject=f"pull request #{number}")
+        await self.delete_branch(found.head.ref)
+        if await self.issue_open(issue):
+            await self.close_issue(issue)
+        await self.remove_claim(issue)
+
+    async def _assign(self, method: str, number: int) -> None:
+        url, login = self._url("issues", number, "assignees"), self._accounts_in_order[0]
+        issue = await self._author.make(method, url, shapes.Issue, {"assignees": [login]})
+        self._assignable = method == "DELETE" or any(person.login == login for person in issue.assignees)
 
     async def status(self, sha: str, *, state: shapes.State, context: str, description: str) -> None:
         """The commit's status under the name `context`: written once, and again when it changes."""

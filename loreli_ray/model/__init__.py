@@ -29,6 +29,10 @@ from loreli_ray.model.intent import (
     Land,
     ReleaseClaim,
     RenewClaim,
+    Settle,
+    Show,
+    Stamp,
+    UpdateBranch,
 )
 from loreli_ray.model.snapshot import (
     Authorship,
@@ -114,12 +118,16 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Settle",
+    "Show",
     "Sign",
     "Snapshot",
     "Stage",
+    "Stamp",
     "Status",
     "Step",
     "Team",
+    "UpdateBranch",
     "Value",
     "Verdict",
 ]
