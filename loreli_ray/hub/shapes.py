@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 State = Literal["error", "failure", "pending", "success"]
 """Of a commit's status."""
@@ -16,6 +17,20 @@ class Shape(BaseModel):
 
 class User(Shape):
     login: str
+
+
+class App(Shape):
+    slug: str
+
+
+class Installation(Shape):
+    id: int
+
+
+class InstallationToken(Shape):
+    token: str = Field(repr=False)
+    expires_at: datetime
+    permissions: dict[str, str] = {}
 
 
 class Repository(Shape):
@@ -85,3 +100,10 @@ class Status(Shape):
     context: str
     state: State
     description: str | None = None
+
+
+class File(Shape):
+    """A file of a pull request. Without `patch` it is binary or too large."""
+
+    filename: str
+    patch: str | None = None
