@@ -442,7 +442,7 @@ async def test_many_pages(house: House, hub: Hub) -> None:
 
 async def test_the_limit_is_used_up(house: House) -> None:
     number = issue(house, "One")
-    with ForgeServer(house.forge, rate_limit=3) as server:
+    with ForgeServer(house.forge, rate_limit=4) as server:
         hub = house.hub(config=HubConfig(api_url=server.url))
         try:
             await hub.open()
