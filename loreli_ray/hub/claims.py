@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from pydantic import FiniteFloat, ValidationError
@@ -33,6 +34,9 @@ _LOCKED_OUT = re.compile(r"Authentication failed|could not read Username")
 _MISSING = re.compile(r"repository .* not found", re.IGNORECASE)
 TIMEOUT = 30.0
 
+Keys = Callable[[], Awaitable[GitCredential | None]]
+"""The credential that holds now: a GitHub App's lasts for an hour."""
+
 
 class _Lease(Value):
     """A claim's message."""
@@ -47,10 +51,10 @@ class _Lease(Value):
 class Claims:
     """The claims of one repository, through a small bare repository of their own at `path`."""
 
-    def __init__(self, path: Path, *, remote: str, credential: GitCredential | None, session: str) -> None:
+    def __init__(self, path: Path, *, remote: str, keys: Keys, session: str) -> None:
         self._path = path
         self._remote = remote
-        self._credential = credential
+        self._keys = keys
         self._session = session
         self._refs: dict[str, str] = {}
         self._claims: dict[int, Claim] = {}
@@ -151,7 +155,8 @@ class Claims:
             raise _translated(error, subject=self._remote) from error
 
     async def _remotely(self, *arguments: str) -> str:
-        return await git_async(*arguments, cwd=self._path, credential=self._credential, timeout=TIMEOUT)
+        credential = await self._keys()
+        return await git_async(*arguments, cwd=self._path, credential=credential, timeout=TIMEOUT)
 
     async def _git(self, *arguments: str, stdin: str | None = None, extra_env: dict[str, str] | None = None) -> str:
         return await git_async(*arguments, cwd=self._path, stdin=stdin, extra_env=extra_env)

@@ -46,7 +46,7 @@ class Reader(Host):
     async def open(self) -> None:
         await super().open()
         self._poller = Poller(
-            self._author,
+            self._author.transport,
             root=self._url(),
             label=self._config.label,
             base=self.base,
@@ -79,7 +79,7 @@ class Reader(Host):
             at=self._clock.now(),
             base=self.base,
             base_head=base_head,
-            assignee=self._accounts_in_order[0] if self._assignable else "",
+            assignee=self._author.login if self._assignable else "",
             stamped=self._stamps,
             stale=stale,
             issues=tuple(self._issue(issue, held.details.get(issue.number)) for issue in held.issues.values()),

@@ -17,7 +17,8 @@ from loreli_ray.model.agent import (
 )
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
-from loreli_ray.model.host import Budget, Credentials, Remote
+from loreli_ray.model.finding import Finding
+from loreli_ray.model.host import AppKey, Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -70,6 +71,7 @@ __all__ = [
     "Action",
     "AgentSpec",
     "AgentState",
+    "AppKey",
     "AskHuman",
     "Assignment",
     "Authorship",
@@ -95,6 +97,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Finding",
     "Fleet",
     "Forward",
     "Health",
