@@ -30,6 +30,7 @@ class Host:
         reviewer = credentials.reviewer_token
         self._reviewer = self._transport(reviewer) if reviewer else self._author
         self._accounts: frozenset[str] = frozenset()
+        self._login = ""
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None
 
@@ -41,6 +42,7 @@ class Host:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
         logins = [(await account.get("/user", shapes.User)).login for account in (self._author, self._reviewer)]
         self._accounts = frozenset(logins)
+        self._login = logins[0]
         remote = self.push_remote()
         path = self._home / "claims.git"
         self._claims = Claims(path, remote=remote.url, credential=remote.credential, session=self._session)

@@ -15,6 +15,7 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
+from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.host import Budget, Credentials, Remote
@@ -30,14 +31,38 @@ from loreli_ray.model.intent import (
     ReleaseClaim,
     RenewClaim,
 )
-from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
-from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, FailureKind, Outcome, Role, Sign, Stage
+from loreli_ray.model.snapshot import (
+    Authorship,
+    Check,
+    Checks,
+    Comment,
+    Issue,
+    Merged,
+    Note,
+    Pull,
+    Review,
+    Snapshot,
+)
+from loreli_ray.model.states import (
+    ABLE,
+    GONE,
+    PATIENT,
+    AgentState,
+    Cause,
+    CheckState,
+    FailureKind,
+    Outcome,
+    Role,
+    Sign,
+    Stage,
+)
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Action, Step, Verdict
 
 __all__ = [
     "ABLE",
     "GONE",
+    "LINE",
     "PATIENT",
     "Action",
     "AgentSpec",
@@ -48,9 +73,13 @@ __all__ = [
     "Breakers",
     "Budget",
     "Cause",
+    "Check",
+    "CheckState",
+    "Checks",
     "Claim",
     "ClaimIssue",
     "ClosePull",
+    "Comment",
     "Complete",
     "Credentials",
     "Demand",
@@ -63,6 +92,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Fence",
     "Fleet",
     "Forward",
     "Health",
@@ -71,7 +101,9 @@ __all__ = [
     "Land",
     "Landed",
     "Member",
+    "Merged",
     "NodeView",
+    "Note",
     "Observation",
     "Outcome",
     "Placement",
