@@ -143,34 +143,6 @@ class Pull(Value):
         return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
 
 
-<<<<<<< HEAD
-=======
-class Claim(Value):
-    """A lease on an issue. `generation` is the fencing token; `oid` is what compare-and-swap compares.
-
-    A released claim keeps its generation and ends at once (`until` 0), so that the number only ever rises.
-    """
-
-    issue: int
-    session: str
-    agent: str
-    generation: int
-    until: float
-    oid: str
-
-    def held(self, now: float) -> bool:
-        return self.until > now
-
-
-class Merged(Value):
-    """A pull request of the team's that is merged."""
-
-    number: int
-    head_ref: str = ""
-    by: Authorship
-
-
->>>>>>> dc39f6de00bf48a608ccadc0e6de2a5d6fd0114b
 class Snapshot(Value):
     """The repository at `at`: open issues with our label, open pull requests, claims; `merged` are recent ones.
 
