@@ -143,6 +143,14 @@ class Pull(Value):
         return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
 
 
+class Merged(Value):
+    """A pull request of the team's that is merged."""
+
+    number: int
+    head_ref: str = ""
+    by: Authorship
+
+
 class Snapshot(Value):
     """The repository at `at`: open issues with our label, open pull requests, claims; `merged` are recent ones.
 
