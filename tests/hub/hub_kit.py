@@ -69,9 +69,13 @@ class House:
             clock=self.clock,
         )
 
-    def claims(self, name: str = "claims", *, remote: str | None = None, session: str = "s") -> Claims:
+    def claims(
+        self, name: str = "claims", *, remote: str | None = None, session: str = "s", ahead: float = 0.0
+    ) -> Claims:
+        """The claims as an orchestrator sees them; the host's clock is `ahead` of its own."""
         url = remote or self.remote
-        return Claims(self.folder / name, remote=url, credential=self.credential(url=url), session=session)
+        credential = self.credential(url=url)
+        return Claims(self.folder / name, remote=url, credential=credential, session=session, offset=lambda: ahead)
 
     @contextmanager
     def http(self, login: str) -> Generator[httpx.Client]:
