@@ -51,7 +51,11 @@ class Host:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
         self._accounts = frozenset(account.login for account in self._all_accounts)
         self._claims = Claims(
-            self._home / "claims.git", remote=self._repository.clone_url, keys=self._keys, session=self._session
+            self._home / "claims.git",
+            remote=self._repository.clone_url,
+            keys=self._keys,
+            session=self._session,
+            offset=lambda: self.offset,
         )
         await self._claims.open()
 

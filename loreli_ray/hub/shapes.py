@@ -101,18 +101,6 @@ class Permission(Shape):
     role_name: str | None = None
 
 
-class RequiredChecks(Shape):
-    contexts: tuple[str, ...] = ()
-
-
-class Protection(Shape):
-    required_status_checks: RequiredChecks = RequiredChecks()
-
-
-class Branch(Shape):
-    protection: Protection = Protection()
-
-
 class Ref(Shape):
     ref: str
     sha: str

@@ -15,6 +15,7 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
+from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.finding import Finding
@@ -39,7 +40,6 @@ from loreli_ray.model.snapshot import (
     Authorship,
     Check,
     Checks,
-    Claim,
     Comment,
     Issue,
     Merged,
@@ -67,6 +67,7 @@ from loreli_ray.model.verdict import Action, Step, Verdict
 __all__ = [
     "ABLE",
     "GONE",
+    "LINE",
     "PATIENT",
     "Action",
     "AgentSpec",
@@ -97,6 +98,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Fence",
     "Finding",
     "Fleet",
     "Forward",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from loreli_ray.model.agent import Assignment, Feedback
-from loreli_ray.model.snapshot import Claim, Pull, Review
+from loreli_ray.model.claim import Claim
+from loreli_ray.model.snapshot import Pull, Review
 from loreli_ray.model.values import Value
 
 
