@@ -12,9 +12,17 @@ from loreli_ray.forge import diff
 from loreli_ray.forge.refusal import Refusal, not_found, unprocessable
 from loreli_ray.forge.repository import ABSENT, GitRepository, Signature, signature
 from loreli_ray.forge.rest import pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
+
+
+class CommitQuery(Query):
+    sha: str = ""
+
+
+class ContentQuery(Query):
+    ref: str = ""
 
 
 class NewRef(Body):
@@ -57,8 +65,8 @@ def matching_refs(call: Call) -> Reply:
     return call.page(list(refs.items()), lambda ref: _ref(call, *ref))
 
 
-def create_ref(call: Call) -> Reply:
-    body, git = call.parse(NewRef), _git(call, write=True)
+def create_ref(call: Call, body: NewRef) -> Reply:
+    git = _git(call, write=True)
     if not body.ref.startswith("refs/") or body.ref.count("/") < 2:
         raise unprocessable("Reference name must start with 'refs/' and have at least two slashes.")
     _need_name(git, body.ref)
@@ -73,8 +81,8 @@ def create_ref(call: Call) -> Reply:
     return Reply(_ref(call, body.ref, body.sha), 201)
 
 
-def change_ref(call: Call) -> Reply:
-    body, git = call.parse(RefChange), _git(call, write=True)
+def change_ref(call: Call, body: RefChange) -> Reply:
+    git = _git(call, write=True)
     name = "refs/" + call.path("ref")
     old = _need_ref(git, name)
     _need_object(git, name, body.sha)
@@ -123,8 +131,8 @@ def _need_object(git: GitRepository, name: str, sha: str) -> None:
 # Commits -----------------------------------------------------------------------------------------------------------
 
 
-def create_commit(call: Call) -> Reply:
-    body, git = call.parse(NewCommit), _git(call, write=True)
+def create_commit(call: Call, body: NewCommit) -> Reply:
+    git = _git(call, write=True)
     if git.kind(body.tree) != "tree":
         raise unprocessable("Tree SHA does not exist")
     if any(git.kind(parent) != "commit" for parent in body.parents):
@@ -147,12 +155,12 @@ def get_git_commit(call: Call) -> Reply:
     return Reply(pull_shapes.git_commit(call.shapes, call.repository, git.commit(call.path("sha"))))
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: Call, query: CommitQuery) -> Reply:
     git = _git(call)
     heads = git.heads()
     if not heads:
         raise Refusal(409, "Git Repository is empty.")
-    tip = git.resolve(call.query("sha", call.repository.default_branch))
+    tip = git.resolve(query.sha or call.repository.default_branch)
     if not tip:
         raise not_found()
     return call.page(git.log(tip), lambda commit: pull_shapes.commit(call.shapes, call.repository, commit))
@@ -229,10 +237,10 @@ def _standing(ahead: int, behind: int) -> str:
 # Contents ----------------------------------------------------------------------------------------------------------
 
 
-def get_contents(call: Call) -> Reply:
+def get_contents(call: Call, query: ContentQuery) -> Reply:
     """A file with its content, or a folder's entries; the file alone where the Accept header asks for `raw`."""
     git, path = _git(call), call.request.path_params.get("path", "").strip("/")
-    name = call.query("ref", call.repository.default_branch)
+    name = query.ref or call.repository.default_branch
     sha = git.resolve(name)
     found = git.entry(sha, path) if sha else None
     if not found:

@@ -9,12 +9,31 @@ from pydantic import Field, StringConstraints
 from loreli_ray.forge.issues import NEW_LABEL_COLOR, Filter
 from loreli_ray.forge.records import Comment, Issue, Label
 from loreli_ray.forge.refusal import forbidden
-from loreli_ray.forge.rest.call import Body, Call, Line, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
 LabelName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=50)]
 Logins = Annotated[list[Line], Field(max_length=10)]
+
+
+class IssueQuery(Query):
+    state: Literal["open", "closed", "all"] = "open"
+    labels: str = ""
+    creator: str = ""
+    assignee: str = ""
+    since: Since = 0
+    sort: Literal["created", "updated", "comments"] = "created"
+    direction: Direction = "desc"
+
+
+class SinceQuery(Query):
+    since: Since = 0
+
+
+class CommentQuery(SinceQuery):
+    sort: Literal["created", "updated"] = "created"
+    direction: Direction = "asc"
 
 
 class NamedLabel(Body):
@@ -59,22 +78,21 @@ class Assignees(Body):
     assignees: Logins = Field(default=[])
 
 
-def list_issues(call: Call) -> Reply:
+def list_issues(call: Call, query: IssueQuery) -> Reply:
     chosen = Filter(
-        state=call.choice("state", "open", "closed", "all"),
-        labels=tuple(name.strip() for name in call.query("labels").split(",") if name.strip()),
-        creator=call.query("creator"),
-        assignee=call.query("assignee"),
-        since=call.since(),
-        sort=call.choice("sort", "created", "updated", "comments"),
-        direction=call.choice("direction", "desc", "asc"),
+        state=query.state,
+        labels=tuple(name.strip() for name in query.labels.split(",") if name.strip()),
+        creator=query.creator,
+        assignee=query.assignee,
+        since=query.since,
+        sort=query.sort,
+        direction=query.direction,
     )
     call.forge.pulls.refresh(call.repository)
     return call.page(call.forge.issues.list(call.repository, chosen), lambda issue: _issue(call, issue))
 
 
-def create_issue(call: Call) -> Reply:
-    body = call.parse(NewIssue)
+def create_issue(call: Call, body: NewIssue) -> Reply:
     names = [*body.assignees, *([body.assignee] if body.assignee else [])]
     issue = call.forge.issues.create(
         call.repository,
@@ -93,8 +111,7 @@ def get_issue(call: Call) -> Reply:
     return Reply(_issue(call, call.forge.issues.get(call.repository, call.number())))
 
 
-def edit_issue(call: Call) -> Reply:
-    body = call.parse(IssueChange)
+def edit_issue(call: Call, body: IssueChange) -> Reply:
     issue = call.forge.issues.get(call.repository, call.number())
     if not call.may_write and (
         issue.author_id != call.user.id or body.labels is not None or body.assignees is not None
@@ -119,23 +136,20 @@ def edit_issue(call: Call) -> Reply:
     return Reply(_issue(call, issue))
 
 
-def list_comments(call: Call) -> Reply:
-    comments = call.forge.issues.comments(call.repository, number=call.number(), since=call.since())
+def list_comments(call: Call, query: SinceQuery) -> Reply:
+    comments = call.forge.issues.comments(call.repository, number=call.number(), since=query.since)
     return call.page(comments, lambda found: _comment(call, *found))
 
 
-def list_all_comments(call: Call) -> Reply:
+def list_all_comments(call: Call, query: CommentQuery) -> Reply:
     comments = call.forge.issues.comments(
-        call.repository,
-        since=call.since(),
-        sort=call.choice("sort", "created", "updated"),
-        direction=call.choice("direction", "asc", "desc"),
+        call.repository, since=query.since, sort=query.sort, direction=query.direction
     )
     return call.page(comments, lambda found: _comment(call, *found))
 
 
-def create_comment(call: Call) -> Reply:
-    body, number = call.parse(CommentBody), call.number()
+def create_comment(call: Call, body: CommentBody) -> Reply:
+    number = call.number()
     comment = call.forge.issues.add_comment(call.repository, number, author=call.user, body=body.body)
     return Reply(_comment(call, comment, number), 201)
 
@@ -144,8 +158,7 @@ def get_comment(call: Call) -> Reply:
     return Reply(_comment(call, *call.forge.issues.comment(call.repository, call.number("id"))))
 
 
-def edit_comment(call: Call) -> Reply:
-    body = call.parse(CommentBody)
+def edit_comment(call: Call, body: CommentBody) -> Reply:
     _own_comment(call)
     comment = call.forge.issues.edit_comment(call.repository, call.number("id"), body=body.body)
     return Reply(_comment(call, *comment))
@@ -161,8 +174,8 @@ def list_labels(call: Call) -> Reply:
     return call.page(call.forge.issues.labels(call.repository), lambda label: _label(call, label))
 
 
-def create_label(call: Call) -> Reply:
-    body, repository = call.parse(NewLabel), call.need_write()
+def create_label(call: Call, body: NewLabel) -> Reply:
+    repository = call.need_write()
     label = call.forge.issues.create_label(
         repository, name=body.name, color=body.color.lower(), description=body.description
     )
@@ -178,13 +191,13 @@ def list_issue_labels(call: Call) -> Reply:
     return call.page(call.forge.issues.labels_of(issue.id), lambda label: _label(call, label))
 
 
-def add_issue_labels(call: Call) -> Reply:
-    names = _names(call.parse(LabelList).labels)
+def add_issue_labels(call: Call, body: LabelList) -> Reply:
+    names = _names(body.labels)
     return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names))
 
 
-def set_issue_labels(call: Call) -> Reply:
-    names = _names(call.parse(LabelList).labels)
+def set_issue_labels(call: Call, body: LabelList) -> Reply:
+    names = _names(body.labels)
     return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names))
 
 
@@ -197,14 +210,12 @@ def remove_issue_label(call: Call) -> Reply:
     return _labels(call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name")))
 
 
-def add_assignees(call: Call) -> Reply:
-    body = call.parse(Assignees)
+def add_assignees(call: Call, body: Assignees) -> Reply:
     issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees)
     return Reply(_issue(call, issue), 201)
 
 
-def remove_assignees(call: Call) -> Reply:
-    body = call.parse(Assignees)
+def remove_assignees(call: Call, body: Assignees) -> Reply:
     return Reply(_issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees)))
 
 
@@ -238,20 +249,20 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/issues", list_issues),
     route("POST", "/repos/{owner}/{repo}/issues", create_issue),
     route("GET", "/repos/{owner}/{repo}/issues/comments", list_all_comments),
-    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:int}", get_comment),
-    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:int}", edit_comment),
-    route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:int}", delete_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}", get_issue),
-    route("PATCH", "/repos/{owner}/{repo}/issues/{number:int}", edit_issue),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", list_comments),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/comments", create_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/labels", list_issue_labels),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/labels", add_issue_labels),
-    route("PUT", "/repos/{owner}/{repo}/issues/{number:int}/labels", set_issue_labels),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels", clear_issue_labels),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels/{name:path}", remove_issue_label),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/assignees", add_assignees),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/assignees", remove_assignees),
+    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:id}", get_comment),
+    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:id}", edit_comment),
+    route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:id}", delete_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}", get_issue),
+    route("PATCH", "/repos/{owner}/{repo}/issues/{number:id}", edit_issue),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/comments", list_comments),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/comments", create_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/labels", list_issue_labels),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/labels", add_issue_labels),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/labels", set_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels", clear_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels/{name:path}", remove_issue_label),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/assignees", add_assignees),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/assignees", remove_assignees),
     route("GET", "/repos/{owner}/{repo}/labels", list_labels),
     route("POST", "/repos/{owner}/{repo}/labels", create_label),
     route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label),

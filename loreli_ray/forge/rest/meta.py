@@ -34,8 +34,8 @@ def rate_limit(call: Call) -> Reply:
     return Reply({"resources": resources, "rate": window.shape()})
 
 
-def versions(_call: Call) -> Reply:
-    return Reply(list(VERSIONS))
+def versions(call: Call) -> Reply:
+    return call.page(VERSIONS, str)
 
 
 def meta(_call: Call) -> Reply:

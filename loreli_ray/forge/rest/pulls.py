@@ -10,11 +10,20 @@ from loreli_ray.forge import diff
 from loreli_ray.forge.records import Pull
 from loreli_ray.forge.refusal import forbidden, not_found
 from loreli_ray.forge.rest import pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Sha, Text, route
+from loreli_ray.forge.rest.issues import CommentQuery
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.reviews import Remark
 
 MERGED = "Pull Request successfully merged"
+
+
+class PullQuery(Query):
+    state: Literal["open", "closed", "all"] = "open"
+    head: str = ""
+    base: str = ""
+    sort: Literal["created", "updated"] = "created"
+    direction: Direction = "desc"
 
 
 class NewPull(Body):
@@ -57,20 +66,19 @@ class NewReview(Body):
     comments: Annotated[list[NewRemark], Field(max_length=300)] = Field(default=[])
 
 
-def list_pulls(call: Call) -> Reply:
+def list_pulls(call: Call, query: PullQuery) -> Reply:
     pulls = call.forge.pulls.list(
         call.repository,
-        state=call.choice("state", "open", "closed", "all"),
-        head=call.query("head"),
-        base=call.query("base"),
-        sort=call.choice("sort", "created", "updated"),
-        direction=call.choice("direction", "desc", "asc"),
+        state=query.state,
+        head=query.head,
+        base=query.base,
+        sort=query.sort,
+        direction=query.direction,
     )
     return call.page(pulls, lambda pull: pull_shapes.pull(call.shapes, call.repository, pull))
 
 
-def create_pull(call: Call) -> Reply:
-    body = call.parse(NewPull)
+def create_pull(call: Call, body: NewPull) -> Reply:
     pull = call.forge.pulls.create(
         call.repository,
         author=call.user,
@@ -93,8 +101,7 @@ def get_pull(call: Call) -> Reply:
     return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
 
 
-def edit_pull(call: Call) -> Reply:
-    body = call.parse(PullChange)
+def edit_pull(call: Call, body: PullChange) -> Reply:
     pull = _pull(call)
     if not call.may_write and pull.author_id != call.user.id:
         raise forbidden()
@@ -127,8 +134,8 @@ def merged(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def merge(call: Call) -> Reply:
-    body, repository = call.parse(Merge), call.need_write()
+def merge(call: Call, body: Merge) -> Reply:
+    repository = call.need_write()
     sha = call.forge.pulls.merge(
         repository,
         call.number(),
@@ -141,8 +148,8 @@ def merge(call: Call) -> Reply:
     return Reply({"sha": sha, "merged": True, "message": MERGED})
 
 
-def update_branch(call: Call) -> Reply:
-    body, repository = call.parse(BranchUpdate), call.need_write()
+def update_branch(call: Call, body: BranchUpdate) -> Reply:
+    repository = call.need_write()
     call.forge.pulls.update_branch(repository, call.number(), actor=call.user, expected=body.expected_head_sha)
     url = f"{call.shapes.repository_web(repository)}/pull/{call.number()}"
     return Reply({"message": "Updating pull request branch.", "url": url}, 202)
@@ -154,8 +161,8 @@ def list_reviews(call: Call) -> Reply:
     return call.page(reviews, lambda review: pull_shapes.review(call.shapes, call.repository, pull.number, review))
 
 
-def create_review(call: Call) -> Reply:
-    body, number = call.parse(NewReview), call.number()
+def create_review(call: Call, body: NewReview) -> Reply:
+    number = call.number()
     remarks = [Remark(path=one.path, line=one.line, side=one.side, body=one.body) for one in body.comments]
     review = call.forge.reviews.create(
         call.repository,
@@ -183,19 +190,19 @@ def list_comments_of_review(call: Call) -> Reply:
     )
 
 
-def list_review_comments(call: Call) -> Reply:
-    comments = call.forge.reviews.comments(call.repository, pull=_pull(call), since=call.since())
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
-    )
+def list_review_comments(call: Call, query: CommentQuery) -> Reply:
+    return _comments(call, query, _pull(call))
 
 
-def list_all_review_comments(call: Call) -> Reply:
-    comments = call.forge.reviews.comments(call.repository, since=call.since())
-    column = call.choice("sort", "created", "updated")
+def list_all_review_comments(call: Call, query: CommentQuery) -> Reply:
+    return _comments(call, query, None)
+
+
+def _comments(call: Call, query: CommentQuery, pull: Pull | None) -> Reply:
+    comments = call.forge.reviews.comments(call.repository, pull=pull, since=query.since)
     comments.sort(
-        key=lambda found: (found[0].created_at if column == "created" else found[0].updated_at, found[0].id),
-        reverse=call.choice("direction", "asc", "desc") == "desc",
+        key=lambda found: (found[0].created_at if query.sort == "created" else found[0].updated_at, found[0].id),
+        reverse=query.direction == "desc",
     )
     return call.page(
         comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
@@ -210,16 +217,16 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/pulls", list_pulls),
     route("POST", "/repos/{owner}/{repo}/pulls", create_pull),
     route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_review_comments),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}", get_pull),
-    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", edit_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", list_files),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/commits", list_commits),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merged),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merge),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/update-branch", update_branch),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", list_reviews),
-    route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", create_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}", get_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}/comments", list_comments_of_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", list_review_comments),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull),
+    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/commits", list_commits),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merged),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/update-branch", update_branch),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews", list_reviews),
+    route("POST", "/repos/{owner}/{repo}/pulls/{number:id}/reviews", create_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews/{id:id}", get_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews/{id:id}/comments", list_comments_of_review),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/comments", list_review_comments),
 ]
