@@ -16,7 +16,10 @@ from typing import Literal
 from loreli_ray.clock import Clock, SystemClock
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge.checks import Checks
-from loreli_ray.forge.issues import DEFAULT_LABELS, Issues
+from loreli_ray.forge.events import Events
+from loreli_ray.forge.issues import Issues
+from loreli_ray.forge.labels import DEFAULT_LABELS
+from loreli_ray.forge.protections import Protections
 from loreli_ray.forge.pulls import Pulls
 from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.repository import GitRepository, place
@@ -36,9 +39,11 @@ class Forge:
     def __init__(self, store: Store, root: Path, clock: Clock) -> None:
         self.clock = clock
         self.issues = Issues(store, clock)
-        self.pulls = Pulls(store, clock, root)
-        self.reviews = Reviews(store, clock, root, self.pulls)
+        self.events = Events(store)
         self.checks = Checks(store, clock)
+        self.protections = Protections(store, self.checks)
+        self.pulls = Pulls(store, clock, root, self.protections)
+        self.reviews = Reviews(store, clock, root, self.pulls)
         self._store = store
         self.root = root
 
@@ -156,6 +161,7 @@ class Forge:
         with self._store.write() as db:
             db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
         self.pulls.refresh(repository)
+        self.pulls.branches_gone(repository, actor=None)
 
     # Who may do what -----------------------------------------------------------------------------------------------
 

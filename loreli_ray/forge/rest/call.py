@@ -30,7 +30,7 @@ from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.refusal import Refusal, forbidden, not_found
 from loreli_ray.forge.rest.limits import RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
-from loreli_ray.forge.rest.shapes import Shape, Shapes
+from loreli_ray.forge.rest.shapes import Shapes
 
 BODY_MAX = 8 * 1024 * 1024
 

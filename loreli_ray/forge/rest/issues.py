@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from loreli_ray.forge.issues import NEW_LABEL_COLOR, Filter
+from loreli_ray.forge.issues import Filter
+from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
 from loreli_ray.forge.refusal import forbidden
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
@@ -193,30 +194,34 @@ def list_issue_labels(call: Call) -> Reply:
 
 def add_issue_labels(call: Call, body: LabelList) -> Reply:
     names = _names(body.labels)
-    return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names))
+    return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
 def set_issue_labels(call: Call, body: LabelList) -> Reply:
     names = _names(body.labels)
-    return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names))
+    return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
 def clear_issue_labels(call: Call) -> Reply:
-    call.forge.issues.set_labels(call.need_write(), call.number(), ())
+    call.forge.issues.set_labels(call.need_write(), call.number(), (), actor=call.user)
     return Reply(status=204)
 
 
 def remove_issue_label(call: Call) -> Reply:
-    return _labels(call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name")))
+    return _labels(
+        call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name"), actor=call.user)
+    )
 
 
 def add_assignees(call: Call, body: Assignees) -> Reply:
-    issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees)
+    issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees, actor=call.user)
     return Reply(_issue(call, issue), 201)
 
 
 def remove_assignees(call: Call, body: Assignees) -> Reply:
-    return Reply(_issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees)))
+    return Reply(
+        _issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees, actor=call.user))
+    )
 
 
 def _own_comment(call: Call) -> None:
