@@ -85,7 +85,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created_at INTEGER NOT NULL)""",
         """CREATE TABLE installations (
             id INTEGER PRIMARY KEY, app_id INTEGER NOT NULL REFERENCES apps,
-            account_id INTEGER NOT NULL REFERENCES users, created_at INTEGER NOT NULL, UNIQUE (app_id, account_id))""",
+            account_id INTEGER NOT NULL REFERENCES users, created_at INTEGER NOT NULL, UNIQUE (app_id))""",
         """CREATE TABLE installation_tokens (
             token TEXT PRIMARY KEY, installation_id INTEGER NOT NULL REFERENCES installations,
             expires_at INTEGER NOT NULL) WITHOUT ROWID""",

@@ -26,7 +26,7 @@ from starlette.routing import Route
 
 from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
-from loreli_ray.forge.records import Repository, User
+from loreli_ray.forge.records import App, Repository, User
 from loreli_ray.forge.refusal import Refusal, forbidden, not_found
 from loreli_ray.forge.rest.limits import RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
@@ -131,6 +131,17 @@ class Call:
     def may_write(self) -> bool:
         return self.forge.role(self.user, self.repository) in ("admin", "write")
 
+    @property
+    def app(self) -> App:
+        """The app that asks, by its own key or as an installation. Raises `Refusal` (404) if it is none."""
+        return self.forge.apps.of_bot(self.user)
+
+    def need_admin(self) -> Repository:
+        """The repository, for its owner. Raises `Refusal` (403)."""
+        if self.forge.role(self.user, self.repository) != "admin":
+            raise forbidden("Must have admin rights to Repository.")
+        return self.repository
+
     def need_write(self) -> Repository:
         """The repository, for those who may push to it. Raises `Refusal` (403)."""
         if not self.may_write:
@@ -187,6 +198,7 @@ class Operation(Route):
         media: str | None,
         refuses: Collection[int],
         free: bool,
+        by_app: bool,
     ) -> None:
         super().__init__(path, self._answer, methods=[method])
         hints = get_type_hints(handler)
@@ -199,9 +211,12 @@ class Operation(Route):
         self.media = media
         self.refuses = frozenset(refuses)
         self.free = free
+        self.by_app = by_app
 
     def call(self, call: Call) -> Reply:
         """Raises `Refusal`."""
+        if self.method != "GET" and self.path.startswith("/repos/{owner}/{repo}/") and call.repository.archived:
+            raise forbidden("Repository was archived so is read-only.")
         arguments: dict[str, BaseModel] = {}
         if self.query:
             arguments["query"] = call.asked(self.query)
@@ -229,15 +244,19 @@ def route(
     media: str | None = None,
     refuses: Collection[int] = (),
     free: bool = False,
+    by_app: bool = False,
 ) -> Operation:
     """A route of the API.
 
     `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
     its annotations name. `answer` is the type of what it answers (None: nothing, 204), `media` what it can answer
-    instead, `refuses` the statuses beyond what every route may refuse with; `free` ones cost nothing of the rate limit.
+    instead, `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing of the rate limit;
+    `by_app` ones are for apps, who sign with their own key.
     """
     status = status or (204 if answer is None else 200)
-    return Operation(method, path, handler, answer=answer, status=status, media=media, refuses=refuses, free=free)
+    return Operation(
+        method, path, handler, answer=answer, status=status, media=media, refuses=refuses, free=free, by_app=by_app
+    )
 
 
 def token_of(authorization: str) -> str | None:
@@ -268,7 +287,7 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     limits: RateLimits = request.app.state.limits
     user: User | None = None
     try:
-        user = _authenticate(forge, request)
+        user = _authenticate(forge, request, by_app=operation.by_app)
         if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
         reply = operation.call(Call(forge, limits, request, user, body))
@@ -282,15 +301,19 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
         if response.status_code == 304 and not operation.free:
             limits.give_back(user.id)
         response.headers.update(limits.window(user.id).headers())
+        if not user.is_bot:
+            response.headers["X-OAuth-Scopes"] = "repo"
     response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
     return response
 
 
-def _authenticate(forge: Forge, request: Request) -> User:
+def _authenticate(forge: Forge, request: Request, *, by_app: bool) -> User:
     header = request.headers.get("authorization", "")
     if not header:
         raise Refusal(401, "Requires authentication")
     token = token_of(header)
+    if token and by_app:
+        return forge.user_by_id(forge.apps.asserted(token).bot_id)
     user = forge.authenticate(token) if token else None
     if not user:
         raise Refusal(401, "Bad credentials")

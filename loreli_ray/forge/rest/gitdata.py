@@ -1,4 +1,4 @@
-"""Refs, commits, branches, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
+"""Refs, commits, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def create_ref(call: Call, body: NewRef) -> Reply:
         raise unprocessable(f"Reference cannot be created: {error.message}") from error
     if not made:
         raise unprocessable("Reference already exists")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(_ref(call, body.ref, body.sha), 201)
 
 
@@ -90,7 +90,7 @@ def change_ref(call: Call, body: RefChange) -> Reply:
         git.force(name, body.sha)
     elif not _forward(git, old, body.sha) or not git.swap(name, new=body.sha, old=old):
         raise unprocessable("Update is not a fast forward")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(_ref(call, name, body.sha))
 
 
@@ -101,7 +101,7 @@ def delete_ref(call: Call) -> Reply:
         raise unprocessable("Cannot delete the default branch")
     if not git.swap(name, new=ABSENT, old=old):
         raise Refusal(409, "Reference was updated. Review and try again.")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(status=204)
 
 
@@ -180,20 +180,7 @@ def commit_of(call: Call, name: str) -> str:
     return sha
 
 
-# Branches and comparisons ------------------------------------------------------------------------------------------
-
-
-def list_branches(call: Call) -> Reply:
-    heads = list(_git(call).heads().items())
-    return call.page(heads, lambda head: pull_shapes.branch(call.shapes, call.repository, *head))
-
-
-def get_branch(call: Call) -> Reply:
-    git, name = _git(call), call.path("branch")
-    sha = git.ref(f"refs/heads/{name}")
-    if not sha:
-        raise Refusal(404, "Branch not found")
-    return Reply(pull_shapes.full_branch(call.shapes, call.repository, name, git.commit(sha)))
+# Comparisons -------------------------------------------------------------------------------------------------------
 
 
 def compare(call: Call) -> Reply:
@@ -293,8 +280,6 @@ ROUTES = [
     route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref),
     route("POST", "/repos/{owner}/{repo}/git/commits", create_commit),
     route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit),
-    route("GET", "/repos/{owner}/{repo}/branches", list_branches),
-    route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", get_branch),
     route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare),
     route("GET", "/repos/{owner}/{repo}/contents", get_contents),
     route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents),

@@ -9,12 +9,14 @@ from pydantic import Field, StringConstraints
 from loreli_ray.forge.issues import Filter
 from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
-from loreli_ray.forge.refusal import forbidden
+from loreli_ray.forge.refusal import Refusal, forbidden
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
 LabelName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=50)]
+Color = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{6}$")]
+LabelDescription = Annotated[Text, StringConstraints(max_length=100)]
 Logins = Annotated[list[Line], Field(max_length=10)]
 
 
@@ -71,8 +73,18 @@ class LabelList(Body):
 
 class NewLabel(Body):
     name: LabelName
-    color: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{6}$")] = NEW_LABEL_COLOR
-    description: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    color: Color = NEW_LABEL_COLOR
+    description: LabelDescription | None = None
+
+
+class LabelChange(Body):
+    new_name: LabelName | None = None
+    color: Color | None = None
+    description: LabelDescription | None = None
+
+
+class Lock(Body):
+    lock_reason: Literal["off-topic", "too heated", "resolved", "spam"] | None = None
 
 
 class Assignees(Body):
@@ -80,6 +92,7 @@ class Assignees(Body):
 
 
 def list_issues(call: Call, query: IssueQuery) -> Reply:
+    _need_issues(call)
     chosen = Filter(
         state=query.state,
         labels=tuple(name.strip() for name in query.labels.split(",") if name.strip()),
@@ -94,6 +107,7 @@ def list_issues(call: Call, query: IssueQuery) -> Reply:
 
 
 def create_issue(call: Call, body: NewIssue) -> Reply:
+    _need_issues(call)
     names = [*body.assignees, *([body.assignee] if body.assignee else [])]
     issue = call.forge.issues.create(
         call.repository,
@@ -105,6 +119,17 @@ def create_issue(call: Call, body: NewIssue) -> Reply:
         assignees=names if call.may_write else (),
     )
     return Reply(_issue(call, issue), 201)
+
+
+def lock(call: Call, body: Lock) -> Reply:
+    repository = call.need_write()
+    call.forge.issues.lock(repository, call.number(), locked=True, reason=body.lock_reason, actor=call.user)
+    return Reply(status=204)
+
+
+def unlock(call: Call) -> Reply:
+    call.forge.issues.lock(call.need_write(), call.number(), locked=False, reason=None, actor=call.user)
+    return Reply(status=204)
 
 
 def get_issue(call: Call) -> Reply:
@@ -151,6 +176,8 @@ def list_all_comments(call: Call, query: CommentQuery) -> Reply:
 
 def create_comment(call: Call, body: CommentBody) -> Reply:
     number = call.number()
+    if call.forge.issues.get(call.repository, number).locked and not call.may_write:
+        raise forbidden("Unable to create comment because issue is locked.")
     comment = call.forge.issues.add_comment(call.repository, number, author=call.user, body=body.body)
     return Reply(_comment(call, comment, number), 201)
 
@@ -185,6 +212,20 @@ def create_label(call: Call, body: NewLabel) -> Reply:
 
 def get_label(call: Call) -> Reply:
     return Reply(_label(call, call.forge.issues.label(call.repository, call.path("name"))))
+
+
+def edit_label(call: Call, body: LabelChange) -> Reply:
+    repository = call.need_write()
+    changes = {
+        "name" if name == "new_name" else name: value.lower() if name == "color" else value
+        for name, value in body.model_dump(exclude_none=True).items()
+    }
+    return Reply(_label(call, call.forge.issues.edit_label(repository, call.path("name"), changes=changes)))
+
+
+def delete_label(call: Call) -> Reply:
+    call.forge.issues.delete_label(call.need_write(), call.path("name"))
+    return Reply(status=204)
 
 
 def list_issue_labels(call: Call) -> Reply:
@@ -222,6 +263,11 @@ def remove_assignees(call: Call, body: Assignees) -> Reply:
     return Reply(
         _issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees, actor=call.user))
     )
+
+
+def _need_issues(call: Call) -> None:
+    if not call.repository.has_issues:
+        raise Refusal(410, "Issues are disabled for this repo")
 
 
 def _own_comment(call: Call) -> None:
@@ -271,4 +317,8 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/labels", list_labels),
     route("POST", "/repos/{owner}/{repo}/labels", create_label),
     route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label),
+    route("PATCH", "/repos/{owner}/{repo}/labels/{name:path}", edit_label),
+    route("DELETE", "/repos/{owner}/{repo}/labels/{name:path}", delete_label),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/lock", lock),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/lock", unlock),
 ]

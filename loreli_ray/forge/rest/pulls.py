@@ -1,19 +1,15 @@
-"""Pull requests, reviews and review comments: https://docs.github.com/rest/pulls."""
+"""Pull requests: https://docs.github.com/rest/pulls."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from loreli_ray.forge import diff
 from loreli_ray.forge.records import Pull
 from loreli_ray.forge.refusal import forbidden, not_found
 from loreli_ray.forge.rest import pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Sha, Text, route
-from loreli_ray.forge.rest.issues import CommentQuery
 from loreli_ray.forge.rest.reply import Reply
-from loreli_ray.forge.reviews import Remark
 
 MERGED = "Pull Request successfully merged"
 
@@ -50,20 +46,6 @@ class Merge(Body):
 
 class BranchUpdate(Body):
     expected_head_sha: Sha | None = None
-
-
-class NewRemark(Body):
-    path: Line
-    body: Text
-    line: Annotated[int, Field(ge=1, le=2**31)]
-    side: Literal["LEFT", "RIGHT"] = "RIGHT"
-
-
-class NewReview(Body):
-    event: Literal["APPROVE", "REQUEST_CHANGES", "COMMENT"]
-    body: Text | None = None
-    commit_id: Sha | None = None
-    comments: Annotated[list[NewRemark], Field(max_length=300)] = Field(default=[])
 
 
 def list_pulls(call: Call, query: PullQuery) -> Reply:
@@ -155,60 +137,6 @@ def update_branch(call: Call, body: BranchUpdate) -> Reply:
     return Reply({"message": "Updating pull request branch.", "url": url}, 202)
 
 
-def list_reviews(call: Call) -> Reply:
-    pull = _pull(call)
-    reviews = call.forge.reviews.list(pull)
-    return call.page(reviews, lambda review: pull_shapes.review(call.shapes, call.repository, pull.number, review))
-
-
-def create_review(call: Call, body: NewReview) -> Reply:
-    number = call.number()
-    remarks = [Remark(path=one.path, line=one.line, side=one.side, body=one.body) for one in body.comments]
-    review = call.forge.reviews.create(
-        call.repository,
-        number,
-        author=call.user,
-        event=body.event,
-        body=body.body or "",
-        commit_id=body.commit_id,
-        remarks=remarks,
-    )
-    return Reply(pull_shapes.review(call.shapes, call.repository, number, review))
-
-
-def get_review(call: Call) -> Reply:
-    pull = _pull(call)
-    review = call.forge.reviews.get(pull, call.number("id"))
-    return Reply(pull_shapes.review(call.shapes, call.repository, pull.number, review))
-
-
-def list_comments_of_review(call: Call) -> Reply:
-    pull = _pull(call)
-    comments = call.forge.reviews.comments_of(call.forge.reviews.get(pull, call.number("id")))
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, pull.number, found)
-    )
-
-
-def list_review_comments(call: Call, query: CommentQuery) -> Reply:
-    return _comments(call, query, _pull(call))
-
-
-def list_all_review_comments(call: Call, query: CommentQuery) -> Reply:
-    return _comments(call, query, None)
-
-
-def _comments(call: Call, query: CommentQuery, pull: Pull | None) -> Reply:
-    comments = call.forge.reviews.comments(call.repository, pull=pull, since=query.since)
-    comments.sort(
-        key=lambda found: (found[0].created_at if query.sort == "created" else found[0].updated_at, found[0].id),
-        reverse=query.direction == "desc",
-    )
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
-    )
-
-
 def _pull(call: Call) -> Pull:
     return call.forge.pulls.get(call.repository, call.number())
 
@@ -216,7 +144,6 @@ def _pull(call: Call) -> Pull:
 ROUTES = [
     route("GET", "/repos/{owner}/{repo}/pulls", list_pulls),
     route("POST", "/repos/{owner}/{repo}/pulls", create_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_review_comments),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull),
     route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files),
@@ -224,9 +151,4 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merged),
     route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge),
     route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/update-branch", update_branch),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews", list_reviews),
-    route("POST", "/repos/{owner}/{repo}/pulls/{number:id}/reviews", create_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews/{id:id}", get_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/reviews/{id:id}/comments", list_comments_of_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/comments", list_review_comments),
 ]
