@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -22,6 +23,9 @@ from loreli_ray.forge.rest.reply import refused, respond
 from loreli_ray.forge.smart_http import SmartHttp
 
 RATE_LIMIT = 5000
+UNKNOWN_MAX = 1000  # so many different ones are logged
+
+_log = logging.getLogger(__name__)
 
 
 class DateHeader:
@@ -56,11 +60,16 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.forge = forge
+    app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
-    """No such route, or not with this method: to GitHub it is the same."""
+    """No such route, or not with this method: to GitHub it is the same. The log says what was looked for, once each."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    asked, seen = (request.method, request.scope["path"]), request.app.state.unknown
+    if asked not in seen and len(seen) < UNKNOWN_MAX:
+        seen.add(asked)
+        _log.warning("no such route: %s %s", *asked)
     return respond(refused(not_found() if status in (404, 405) else Refusal(status, str(error))), request)

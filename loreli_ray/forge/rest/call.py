@@ -160,10 +160,12 @@ class Call:
         page = Page.of(self.request)
         return Reply([shape(item) for item in page.cut(items)], headers=page.headers(len(items)))
 
-    def counted_page(self, name: str, items: Sequence[Item], shape: Callable[[Item], object]) -> Reply:
-        """The same in an object that says how many there are."""
+    def counted_page(
+        self, name: str, items: Sequence[Item], shape: Callable[[Item], object], **beside: object
+    ) -> Reply:
+        """The same in an object that says how many there are, and what stands `beside`."""
         page = self.page(items, shape)
-        return Reply({"total_count": len(items), name: page.data}, headers=page.headers)
+        return Reply({"total_count": len(items), name: page.data, **beside}, headers=page.headers)
 
 
 Handler = Callable[..., Reply]

@@ -1,4 +1,4 @@
-"""Refs, commits, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
+"""Refs, commits and comparisons: https://docs.github.com/rest/git and /rest/commits."""
 
 from __future__ import annotations
 
@@ -19,10 +19,6 @@ from loreli_ray.forge.rest.shapes import Shape
 
 class CommitQuery(Query):
     sha: str = ""
-
-
-class ContentQuery(Query):
-    ref: str = ""
 
 
 class NewRef(Body):
@@ -137,8 +133,8 @@ def create_commit(call: Call, body: NewCommit) -> Reply:
         raise unprocessable("Tree SHA does not exist")
     if any(git.kind(parent) != "commit" for parent in body.parents):
         raise unprocessable("Parent SHA does not exist or is not a commit object")
-    author = _signature(call, body.author)
-    committer = _signature(call, body.committer) if body.committer else author
+    author = signature_of(call, body.author)
+    committer = signature_of(call, body.committer) if body.committer else author
     try:
         sha = git.commit_tree(
             tree=body.tree, parents=body.parents, message=body.message, author=author, committer=committer
@@ -221,30 +217,6 @@ def _standing(ahead: int, behind: int) -> str:
     return "ahead" if ahead else "behind" if behind else "identical"
 
 
-# Contents ----------------------------------------------------------------------------------------------------------
-
-
-def get_contents(call: Call, query: ContentQuery) -> Reply:
-    """A file with its content, or a folder's entries; the file alone where the Accept header asks for `raw`."""
-    git, path = _git(call), call.request.path_params.get("path", "").strip("/")
-    name = query.ref or call.repository.default_branch
-    sha = git.resolve(name)
-    found = git.entry(sha, path) if sha else None
-    if not found:
-        raise not_found()
-    if found.kind == "tree":
-        prefix = f"{path}/" if path else ""
-        entries = git.entries(found.sha)
-        return Reply([pull_shapes.entry(call.shapes, call.repository, prefix + one.name, name, one) for one in entries])
-    shape = pull_shapes.entry(call.shapes, call.repository, path, name, found)
-    if found.kind == "commit":
-        return Reply(shape | {"submodule_git_url": None})
-    data = git.blob(found.sha)
-    if call.wants("raw"):
-        return Reply(content=data, media_type="application/vnd.github.raw; charset=utf-8")
-    return Reply(shape | pull_shapes.content(data))
-
-
 # Parts -------------------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +229,8 @@ def _ref(call: Call, name: str, sha: str) -> Shape:
     return pull_shapes.ref(call.shapes, call.repository, name, sha, kind)
 
 
-def _signature(call: Call, person: Person | None) -> Signature:
+def signature_of(call: Call, person: Person | None) -> Signature:
+    """Whom a commit is by: the one who asks, unless somebody else is named."""
     now = signature(call.user, call.forge.clock.now())
     if not person:
         return now
@@ -281,8 +254,6 @@ ROUTES = [
     route("POST", "/repos/{owner}/{repo}/git/commits", create_commit),
     route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit),
     route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare),
-    route("GET", "/repos/{owner}/{repo}/contents", get_contents),
-    route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents),
     route("GET", "/repos/{owner}/{repo}/commits", list_commits),
     route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", get_commit),
 ]
