@@ -43,6 +43,10 @@ class HubActor(Hub):
     async def used(self) -> Budget:
         return self.budget
 
+    async def spending(self) -> tuple[Budget, ...]:
+        """Of each account."""
+        return self.budgets
+
     async def _open_at_last(self) -> None:
         opened = False
         while not opened:

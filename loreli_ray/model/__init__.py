@@ -15,9 +15,11 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
+from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
-from loreli_ray.model.host import Budget, Credentials, Remote
+from loreli_ray.model.finding import Finding
+from loreli_ray.model.host import AppKey, Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -29,28 +31,61 @@ from loreli_ray.model.intent import (
     Land,
     ReleaseClaim,
     RenewClaim,
+    Settle,
+    Show,
+    Stamp,
+    UpdateBranch,
 )
-from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
-from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, FailureKind, Outcome, Role, Sign, Stage
+from loreli_ray.model.snapshot import (
+    Authorship,
+    Check,
+    Checks,
+    Comment,
+    Issue,
+    Merged,
+    Note,
+    Pull,
+    Review,
+    Snapshot,
+)
+from loreli_ray.model.states import (
+    ABLE,
+    GONE,
+    PATIENT,
+    AgentState,
+    Cause,
+    CheckState,
+    FailureKind,
+    Outcome,
+    Role,
+    Sign,
+    Stage,
+)
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Action, Step, Verdict
 
 __all__ = [
     "ABLE",
     "GONE",
+    "LINE",
     "PATIENT",
     "Action",
     "AgentSpec",
     "AgentState",
+    "AppKey",
     "AskHuman",
     "Assignment",
     "Authorship",
     "Breakers",
     "Budget",
     "Cause",
+    "Check",
+    "CheckState",
+    "Checks",
     "Claim",
     "ClaimIssue",
     "ClosePull",
+    "Comment",
     "Complete",
     "Credentials",
     "Demand",
@@ -63,6 +98,8 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Fence",
+    "Finding",
     "Fleet",
     "Forward",
     "Health",
@@ -71,7 +108,9 @@ __all__ = [
     "Land",
     "Landed",
     "Member",
+    "Merged",
     "NodeView",
+    "Note",
     "Observation",
     "Outcome",
     "Placement",
@@ -84,12 +123,16 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Settle",
+    "Show",
     "Sign",
     "Snapshot",
     "Stage",
+    "Stamp",
     "Status",
     "Step",
     "Team",
+    "UpdateBranch",
     "Value",
     "Verdict",
 ]
