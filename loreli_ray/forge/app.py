@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +19,7 @@ from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
 from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
 from loreli_ray.forge.smart_http import SmartHttp
 
@@ -49,11 +50,12 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
 
     It writes the Date header itself, so its server should not.
     """
+    routes = [Route("/openapi.json", _openapi), *ROUTES]
     app = Starlette(
         routes=[
             Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
-            Mount("/api/v3", routes=ROUTES),
-            *ROUTES,
+            Mount("/api/v3", routes=routes),
+            *routes,
         ],
         middleware=[Middleware(DateHeader, clock=forge.clock)],
         exception_handlers={HTTPException: _unknown},
@@ -63,6 +65,11 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
     app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app
+
+
+async def _openapi(_request: Request) -> Response:
+    """The description of all routes, for everybody."""
+    return JSONResponse(describe(ROUTES))
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -11,7 +11,7 @@ from pydantic import StringConstraints
 from loreli_ray.forge.contents import Edit, apply
 from loreli_ray.forge.refusal import not_found, unprocessable
 from loreli_ray.forge.repository import Entry
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.gitdata import Person, signature_of
 from loreli_ray.forge.rest.reply import Reply
@@ -154,10 +154,23 @@ def _leaf(api: str, entry: Entry) -> Shape:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/contents", get_contents, media=RAW),
-    route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents, media=RAW),
-    route("PUT", "/repos/{owner}/{repo}/contents/{path:path}", put_contents, refuses=(409,)),
-    route("DELETE", "/repos/{owner}/{repo}/contents/{path:path}", delete_contents, refuses=(409,)),
-    route("GET", "/repos/{owner}/{repo}/git/trees/{sha:path}", get_tree),
-    route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", get_blob, media=RAW),
+    route("GET", "/repos/{owner}/{repo}/contents", get_contents, answer=git_answers.Contents, media=RAW),
+    route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents, answer=git_answers.Contents, media=RAW),
+    route(
+        "PUT",
+        "/repos/{owner}/{repo}/contents/{path:path}",
+        put_contents,
+        answer=git_answers.FileCommit,
+        also=201,
+        refuses=(409,),
+    ),
+    route(
+        "DELETE",
+        "/repos/{owner}/{repo}/contents/{path:path}",
+        delete_contents,
+        answer=git_answers.FileCommit,
+        refuses=(409,),
+    ),
+    route("GET", "/repos/{owner}/{repo}/git/trees/{sha:path}", get_tree, answer=git_answers.Tree),
+    route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", get_blob, answer=git_answers.Blob, media=RAW),
 ]

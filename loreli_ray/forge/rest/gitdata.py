@@ -11,8 +11,9 @@ from loreli_ray.errors import GitError
 from loreli_ray.forge import diff
 from loreli_ray.forge.refusal import Refusal, not_found, unprocessable
 from loreli_ray.forge.repository import ABSENT, GitRepository, Signature, signature
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
+from loreli_ray.forge.rest.pulls import DIFF
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
@@ -190,7 +191,7 @@ def compare(call: Call) -> Reply:
     behind = git.count(f"{head}..{base}")
     if call.wants("diff"):
         text = diff.text(git, base=fork, head=head)
-        return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
+        return Reply(content=text.encode(), media_type=f"{DIFF}; charset=utf-8")
     page = call.page(ahead, lambda commit: pull_shapes.commit(call.shapes, call.repository, commit))
     web = f"{call.shapes.repository_web(call.repository)}/compare/{call.path('basehead')}"
     shape: Shape = {
@@ -246,14 +247,14 @@ def _timestamp(date: datetime) -> int:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/git/ref/{ref:path}", get_ref),
-    route("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref:path}", matching_refs),
-    route("POST", "/repos/{owner}/{repo}/git/refs", create_ref),
-    route("PATCH", "/repos/{owner}/{repo}/git/refs/{ref:path}", change_ref),
-    route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref),
-    route("POST", "/repos/{owner}/{repo}/git/commits", create_commit),
-    route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit),
-    route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare),
-    route("GET", "/repos/{owner}/{repo}/commits", list_commits),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", get_commit),
+    route("GET", "/repos/{owner}/{repo}/git/ref/{ref:path}", get_ref, answer=git_answers.Ref),
+    route("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref:path}", matching_refs, answer=list[git_answers.Ref]),
+    route("POST", "/repos/{owner}/{repo}/git/refs", create_ref, answer=git_answers.Ref, status=201),
+    route("PATCH", "/repos/{owner}/{repo}/git/refs/{ref:path}", change_ref, answer=git_answers.Ref),
+    route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref, refuses=(409,)),
+    route("POST", "/repos/{owner}/{repo}/git/commits", create_commit, answer=git_answers.GitCommit, status=201),
+    route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit, answer=git_answers.GitCommit),
+    route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare, answer=git_answers.Comparison, media=DIFF),
+    route("GET", "/repos/{owner}/{repo}/commits", list_commits, answer=list[git_answers.Commit], refuses=(409,)),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", get_commit, answer=git_answers.FullCommit),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loreli_ray.forge.records import Issue, Repository
+from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Call, Direction, Query, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -28,4 +29,4 @@ def _item(call: Call, issue: Issue, repository: Repository) -> Shape:
     return call.shapes.issue(repository, issue) | {"score": 1.0}
 
 
-ROUTES = [route("GET", "/search/issues", search_issues)]
+ROUTES = [route("GET", "/search/issues", search_issues, answer=answers.FoundIssues)]
