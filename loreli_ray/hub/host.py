@@ -30,11 +30,12 @@ class Host:
         self._author = Account(credentials.author, repo=repo, config=config, clock=clock)
         reviewer = credentials.reviewer
         self._reviewer = Account(reviewer, repo=repo, config=config, clock=clock) if reviewer else self._author
-        self._submitted: Written[None] = Written()
-        self._reviews: Written[shapes.Review] = Written()
-        self._comments: Written[shapes.Comment] = Written()
-        self._statuses: Written[shapes.Status] = Written()
+        self._written_pulls: Written[None] = Written()
+        self._written_reviews: Written[shapes.Review] = Written()
+        self._written_comments: Written[shapes.Comment] = Written()
+        self._written_statuses: Written[shapes.Status] = Written()
         self._accounts: frozenset[str] = frozenset()
+        self._login = ""
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None
 
@@ -47,6 +48,7 @@ class Host:
         except NotFound as error:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
         self._accounts = frozenset(account.login for account in self._all_accounts)
+        self._login = self._author.login
         self._claims = Claims(
             self._home / "claims.git", remote=self._repository.clone_url, keys=self._keys, session=self._session
         )

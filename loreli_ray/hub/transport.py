@@ -140,6 +140,7 @@ class Transport:
         self._held_until = float("-inf")
         self._strikes = 0
         self._known: OrderedDict[tuple[str, object], tuple[str, _Page[Any]]] = OrderedDict()
+        self._told: dict[tuple[str, object], object] = {}
         self.scopes: str | None = None
 
     async def close(self) -> None:
@@ -182,6 +183,15 @@ class Transport:
     ) -> T:
         """A conditional GET, parsed as `shape`; asked again up to three times when the host is unavailable."""
         return (await self._read(_asked(url, params), shape, essential=essential)).value
+
+    async def news(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T | None:
+        """The same, but None when it still is what it was when last asked for."""
+        key = (_asked(url, params), shape)
+        value = await self.get(url, shape, params=params)
+        if self._told.get(key) is value:
+            return None
+        self._told[key] = value
+        return value
 
     async def pages(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> list[T]:
         """Every page of a listing, by its Link headers (RFC 8288)."""

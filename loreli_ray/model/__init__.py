@@ -31,8 +31,32 @@ from loreli_ray.model.intent import (
     ReleaseClaim,
     RenewClaim,
 )
-from loreli_ray.model.snapshot import Authorship, Claim, Issue, Pull, Review, Snapshot
-from loreli_ray.model.states import ABLE, GONE, PATIENT, AgentState, Cause, FailureKind, Outcome, Role, Sign, Stage
+from loreli_ray.model.snapshot import (
+    Authorship,
+    Check,
+    Checks,
+    Claim,
+    Comment,
+    Issue,
+    Merged,
+    Note,
+    Pull,
+    Review,
+    Snapshot,
+)
+from loreli_ray.model.states import (
+    ABLE,
+    GONE,
+    PATIENT,
+    AgentState,
+    Cause,
+    CheckState,
+    FailureKind,
+    Outcome,
+    Role,
+    Sign,
+    Stage,
+)
 from loreli_ray.model.values import Value
 from loreli_ray.model.verdict import Action, Step, Verdict
 
@@ -50,9 +74,13 @@ __all__ = [
     "Breakers",
     "Budget",
     "Cause",
+    "Check",
+    "CheckState",
+    "Checks",
     "Claim",
     "ClaimIssue",
     "ClosePull",
+    "Comment",
     "Complete",
     "Credentials",
     "Demand",
@@ -74,7 +102,9 @@ __all__ = [
     "Land",
     "Landed",
     "Member",
+    "Merged",
     "NodeView",
+    "Note",
     "Observation",
     "Outcome",
     "Placement",
