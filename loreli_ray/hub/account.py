@@ -53,6 +53,7 @@ class Account:
 
     async def open(self) -> None:
         """Learns what the account is called, and the version of the API."""
+        await self.token()
         await self.transport.agree()
         if self._app is None:
             self.login = (await self.get("/user", shapes.User)).login

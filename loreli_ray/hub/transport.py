@@ -362,7 +362,7 @@ class Transport:
     def _count(self, response: httpx.Response) -> None:
         free = response.status_code == 304
         update: dict[str, object] = {"paid": self._budget.paid + (not free), "free": self._budget.free + free}
-        if refusals.core(response):
+        if refusals.core(response) and "x-ratelimit-limit" in response.headers:
             for name in ("limit", "remaining", "reset"):
                 update[name] = refusals.number(response, f"x-ratelimit-{name}")
         self.scopes = response.headers.get("x-oauth-scopes", self.scopes)

@@ -18,10 +18,19 @@ from loreli_ray.hub.queue import Priority, WriteQueue
 class PatientClock(ManualClock):
     """Who sleeps, sleeps until somebody else moves the time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._moved = asyncio.Event()
+
     async def sleep(self, seconds: float) -> None:
         until = self.monotonic() + seconds
         while self.monotonic() < until:
-            await asyncio.sleep(0)
+            await self._moved.wait()
+
+    def advance(self, seconds: float) -> None:
+        super().advance(seconds)
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 class Line:
@@ -74,14 +83,13 @@ async def test_what_matters_goes_first() -> None:
 async def test_what_matters_overtakes_one_that_waits_for_its_time() -> None:
     line = Line(interval=10.0, clock=PatientClock)
     await line.write("0")
-    waiting: list[asyncio.Task[None]] = []
+    waiting: set[asyncio.Task[None]] = set()
     for name, priority in (("s", Priority.SHOW), ("f", Priority.FINISH)):
-        waiting.append(asyncio.create_task(line.write(name, priority)))
+        waiting.add(asyncio.create_task(line.write(name, priority)))
         await asyncio.sleep(0)  # it has begun to wait
-    for left in (1, 0):
+    while waiting:
         line.clock.advance(10.0)
-        while len(line.queue) > left:
-            await asyncio.sleep(0)
+        _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     assert line.done == [(0.0, "0"), (10.0, "f"), (20.0, "s")]
 
 
