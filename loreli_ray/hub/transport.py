@@ -114,6 +114,7 @@ class Transport:
         *,
         api_url: str,
         clock: Clock,
+        host_clock: HostClock | None = None,
         reserve: float = 0.0,
         patience: float = 0.0,
         timeout: httpx.Timeout = TIMEOUT,
@@ -134,7 +135,7 @@ class Transport:
         self._reserve = reserve
         self._patience = patience
         self._version: str | None = None
-        self._host = HostClock()
+        self._host = host_clock or HostClock()
         self._budget = Budget()
         self._errors: Counter[str] = Counter()
         self._held_until = float("-inf")
