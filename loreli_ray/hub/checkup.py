@@ -129,14 +129,14 @@ async def _gate(account: Account, repository: shapes.Repository, *, config: HubC
     except HubError as error:
         remedy = "push it, or name another one as hub.base"
         return nothing, Finding(what=f"base branch {base}", ok=False, found=error.message, remedy=remedy)
-    known = [branch.protection]
+    known = [branch.protection or shapes.Protection()]
     rules: list[shapes.Rule] = []
     with suppress(HubError):  # there is none, or it is for administrators
         known.append(await account.get(f"{url}/branches/{base}/protection", shapes.Protection))
     with suppress(HubError):  # a host without rulesets
         rules = await account.pages(f"{url}/rules/branches/{base}", shapes.Rule)
     approvals = [one.required_pull_request_reviews for one in known] + [rule.parameters for rule in rules]
-    checks = {name for one in known for name in one.required_status_checks.contexts}
+    checks = {name for one in known if one.required_status_checks for name in one.required_status_checks.contexts}
     checks |= {check.context for rule in rules if rule.parameters for check in rule.parameters.required_status_checks}
     most = max((one.required_approving_review_count for one in approvals if one is not None), default=0)
     return _Gate(most, frozenset(checks), any(rule.type == "merge_queue" for rule in rules)), None

@@ -15,6 +15,9 @@ from loreli_ray.hub.claims import Claims
 from loreli_ray.hub.written import Written
 from loreli_ray.model import Budget, Credentials, Remote
 
+#: The commit status that holds the team's verdict.
+VERDICT = "loreli/review"
+
 
 class Host:
     """One repository on one git host, and the team's accounts there. Call `open` before anything else."""
@@ -35,7 +38,6 @@ class Host:
         self._written_comments: Written[shapes.Comment] = Written()
         self._written_statuses: Written[shapes.Status] = Written()
         self._accounts: frozenset[str] = frozenset()
-        self._login = ""
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None
 
@@ -48,9 +50,12 @@ class Host:
         except NotFound as error:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
         self._accounts = frozenset(account.login for account in self._all_accounts)
-        self._login = self._author.login
         self._claims = Claims(
-            self._home / "claims.git", remote=self._repository.clone_url, keys=self._keys, session=self._session
+            self._home / "claims.git",
+            remote=self._repository.clone_url,
+            keys=self._keys,
+            session=self._session,
+            offset=lambda: self.offset,
         )
         await self._claims.open()
 

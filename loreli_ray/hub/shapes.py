@@ -101,25 +101,6 @@ class Permission(Shape):
     role_name: str | None = None
 
 
-class RequiredChecks(Shape):
-    contexts: tuple[str, ...] = ()
-
-
-class Approvals(Shape):
-    required_approving_review_count: int = 0
-
-
-class Protection(Shape):
-    """Of a branch: https://docs.github.com/en/rest/branches/branch-protection. The approvals are for administrators."""
-
-    required_status_checks: RequiredChecks = RequiredChecks()
-    required_pull_request_reviews: Approvals = Approvals()
-
-
-class Branch(Shape):
-    protection: Protection = Protection()
-
-
 class Ref(Shape):
     ref: str
     sha: str
@@ -171,7 +152,7 @@ class CheckRuns(Shape):
     check_runs: tuple[CheckRun, ...] = ()
 
 
-class Status(Shape):
+class CommitStatus(Shape):
     context: str
     state: State
     description: str | None = None
@@ -180,7 +161,7 @@ class Status(Shape):
 
 
 class CombinedStatus(Shape):
-    statuses: tuple[Status, ...] = ()
+    statuses: tuple[CommitStatus, ...] = ()
 
 
 class Comparison(Shape):
@@ -192,11 +173,40 @@ class Merged(Shape):
     merged: bool
 
 
+class Status(Shape):
+    context: str
+    state: State
+    description: str | None = None
+
+
 class File(Shape):
     """A file of a pull request. Without `patch` it is binary or too large."""
 
     filename: str
     patch: str | None = None
+
+
+class Contexts(Shape):
+    contexts: tuple[str, ...] = ()
+
+
+class Approvals(Shape):
+    required_approving_review_count: int = 0
+
+
+class Protection(Shape):
+    """Of a branch: https://docs.github.com/en/rest/branches/branch-protection."""
+
+    required_status_checks: Contexts | None = None
+    required_pull_request_reviews: Approvals | None = None
+
+
+class Branch(Shape):
+    """What everybody may know of a branch."""
+
+    name: str
+    protected: bool = False
+    protection: Protection | None = None
 
 
 class RequiredCheck(Shape):

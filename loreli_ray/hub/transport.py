@@ -141,7 +141,7 @@ class Transport:
         self._held_until = float("-inf")
         self._strikes = 0
         self._known: OrderedDict[tuple[str, object], tuple[str, _Page[Any]]] = OrderedDict()
-        self._told: dict[tuple[str, object], object] = {}
+        self._told: dict[str, _Page[Any]] = {}
         self.scopes: str | None = None
 
     async def close(self) -> None:
@@ -186,13 +186,13 @@ class Transport:
         return (await self._read(_asked(url, params), shape, essential=essential)).value
 
     async def news(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T | None:
-        """The same, but None when it still is what it was when last asked for."""
-        key = (_asked(url, params), shape)
-        value = await self.get(url, shape, params=params)
-        if self._told.get(key) is value:
+        """The same, but None as long as it is what it was when last asked for as news."""
+        asked = _asked(url, params)
+        page = await self._read(asked, shape, essential=False)
+        if self._told.get(asked) is page:
             return None
-        self._told[key] = value
-        return value
+        self._told[asked] = page
+        return page.value
 
     async def pages(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> list[T]:
         """Every page of a listing, by its Link headers (RFC 8288)."""

@@ -14,10 +14,12 @@ from urllib.parse import quote
 
 from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
+from loreli_ray.hub.host import VERDICT
+from loreli_ray.hub.leases import Leases
 from loreli_ray.hub.queue import Priority
 from loreli_ray.hub.reader import Reader
 from loreli_ray.hub.remarks import Remark, folded, parted
-from loreli_ray.model import Authorship, Outcome, Pull
+from loreli_ray.model import Authorship, Outcome, Pull, Review
 
 # GitHub's limit of a status, https://docs.github.com/en/rest/commits/statuses
 _DESCRIPTION = 140
@@ -25,7 +27,7 @@ _LABEL_DESCRIPTION = "Used by the team of coding agents"
 _LABEL_COLOUR = "5319e7"
 
 
-class Writer(Reader):
+class Writer(Reader, Leases):
     """The writing half: it reads before it writes what must be there only once."""
 
     # ── pull requests ──
@@ -142,19 +144,45 @@ class Writer(Reader):
         await self.comment(number, key="hold", text=why)
         await self._author.write("POST", self._url("issues", number, "labels"), {"labels": [self._config.human_label]})
 
-    async def set_labels(self, number: int, labels: Iterable[str]) -> None:
-        """Exactly these labels on an issue or a pull request, in one request."""
-        fields = {"labels": sorted(set(labels))}
-        await self._author.write("PUT", self._url("issues", number, "labels"), fields, priority=Priority.SHOW)
+    async def set_labels(self, number: int, labels: Iterable[str], *, urgent: bool = False) -> None:
+        """Exactly these labels on an issue or a pull request, in one request. Other writes go first unless `urgent`."""
+        fields, priority = {"labels": sorted(set(labels))}, Priority.WORK if urgent else Priority.SHOW
+        await self._author.write("PUT", self._url("issues", number, "labels"), fields, priority=priority)
 
-    async def assign(self, number: int, logins: Iterable[str]) -> None:
-        """Assigns accounts to an issue; those that may not be assigned are left out by the host."""
-        fields = {"assignees": sorted(set(logins))}
-        await self._author.write("POST", self._url("issues", number, "assignees"), fields, priority=Priority.SHOW)
+    async def assign_team(self, number: int) -> None:
+        """Assigns the author's account to an issue; the host leaves it out where it may not be assigned."""
+        await self._assign("POST", number)
 
-    async def unassign(self, number: int, logins: Iterable[str]) -> None:
-        fields = {"assignees": sorted(set(logins))}
-        await self._author.write("DELETE", self._url("issues", number, "assignees"), fields, priority=Priority.SHOW)
+    async def unassign_team(self, number: int) -> None:
+        await self._assign("DELETE", number)
+
+    async def stamp(self, pull: Pull, verdict: Review | None) -> None:
+        """The team's verdict on a head for all to see: the label of an approval first, then the commit status."""
+        approved = verdict is not None and verdict.outcome is Outcome.APPROVE
+        others = [label for label in pull.labels if label != self._config.approved_label]
+        if approved or len(others) < len(pull.labels):
+            labels = [*others, *([self._config.approved_label] if approved else [])]
+            await self.set_labels(pull.number, labels, urgent=True)
+        if verdict is not None and verdict.by is not None:
+            said = f"{verdict.outcome.value.replace('_', ' ').lower()}: {verdict.by.agent} ({verdict.by.provider})"
+            state = "success" if approved else "failure"
+            await self.status(verdict.commit, state=state, context=VERDICT, description=said)
+
+    async def settle(self, number: int, *, issue: int) -> None:
+        """What follows the merge of a pull request: its branch goes, its issue is closed, the claim on that goes."""
+        found = await self._author.get(self._url("pulls", number), shapes.Pull, essential=True)
+        if not found.merged:
+            raise Conflict("is not merged", subject=f"pull request #{number}")
+        await self.delete_branch(found.head.ref)
+        if (await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)).state == "open":
+            await self.close_issue(issue)
+        await self.remove_claim(issue)
+
+    async def _assign(self, method: str, number: int) -> None:
+        url, login = self._url("issues", number, "assignees"), self._author.login
+        fields = {"assignees": [login]}
+        issue = await self._author.change(method, url, fields, shape=shapes.Issue, priority=Priority.SHOW)
+        self._assignable = method == "DELETE" or any(person.login == login for person in issue.assignees)
 
     # ── the repository ──
 

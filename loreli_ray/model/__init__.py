@@ -15,6 +15,7 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
+from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
 from loreli_ray.model.finding import Finding
@@ -30,12 +31,15 @@ from loreli_ray.model.intent import (
     Land,
     ReleaseClaim,
     RenewClaim,
+    Settle,
+    Show,
+    Stamp,
+    UpdateBranch,
 )
 from loreli_ray.model.snapshot import (
     Authorship,
     Check,
     Checks,
-    Claim,
     Comment,
     Issue,
     Merged,
@@ -63,6 +67,7 @@ from loreli_ray.model.verdict import Action, Step, Verdict
 __all__ = [
     "ABLE",
     "GONE",
+    "LINE",
     "PATIENT",
     "Action",
     "AgentSpec",
@@ -93,6 +98,7 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Fence",
     "Finding",
     "Fleet",
     "Forward",
@@ -117,12 +123,16 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Settle",
+    "Show",
     "Sign",
     "Snapshot",
     "Stage",
+    "Stamp",
     "Status",
     "Step",
     "Team",
+    "UpdateBranch",
     "Value",
     "Verdict",
 ]

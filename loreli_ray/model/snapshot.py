@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from loreli_ray.identity import Side
+from loreli_ray.model.claim import Claim
 from loreli_ray.model.states import CheckState, Outcome
 from loreli_ray.model.values import Value
 
@@ -103,7 +104,10 @@ class Checks(Value):
 
 
 class Pull(Value):
-    """An open pull request. `by` is None for one that the team did not open. `behind`: the base has moved on since."""
+    """An open pull request. `by` is None for one that the team did not open. `behind`: the base has moved on since.
+
+    `stamp` is the commit status at its head that says the team's verdict; `checks` are all others.
+    """
 
     number: int
     title: str
@@ -121,6 +125,7 @@ class Pull(Value):
     comments: tuple[Comment, ...] = ()
     notes: tuple[Note, ...] = ()
     checks: Checks = Checks()
+    stamp: CheckState = CheckState.NONE
 
     @property
     def verdicts(self) -> tuple[Review, ...]:
@@ -133,6 +138,11 @@ class Pull(Value):
         return next((review for review in reversed(self.verdicts) if review.commit == self.head), None)
 
     @property
+    def last_verdict(self) -> Review | None:
+        """The last verdict on any head."""
+        return self.verdicts[-1] if self.verdicts else None
+
+    @property
     def approved(self) -> bool:
         return self.verdict is not None and self.verdict.outcome is Outcome.APPROVE
 
@@ -142,42 +152,27 @@ class Pull(Value):
         return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
 
 
-class Claim(Value):
-    """A lease on an issue. `generation` is the fencing token; `oid` is what compare-and-swap compares.
-
-    A released claim keeps its generation and ends at once (`until` 0), so that the number only ever rises.
-    """
-
-    issue: int
-    session: str
-    agent: str
-    generation: int
-    until: float
-    oid: str
-
-    def held(self, now: float) -> bool:
-        return self.until > now
-
-
 class Merged(Value):
     """A pull request of the team's that is merged."""
 
     number: int
-    head_ref: str = ""
     by: Authorship
 
 
 class Snapshot(Value):
     """The repository at `at`: open issues with our label, open pull requests, claims; `merged` are recent ones.
 
-    `account` is who writes for the team. `stale`: the host only told the claims, the rest is as it last was.
+    `assignee` is the account that can be assigned for the team. `stamped`: verdicts are also a commit status and a
+    label, as there is one account only or the host asks for them. `stale`: only the claims are new, the rest is as it
+    last was.
     """
 
     repo: str
     at: float
     base: str
     base_head: str
-    account: str = ""
+    assignee: str = ""
+    stamped: bool = False
     stale: bool = False
     issues: tuple[Issue, ...] = ()
     pulls: tuple[Pull, ...] = ()

@@ -78,14 +78,21 @@ class House:
         )
 
     def claims(
-        self, name: str = "claims", *, remote: str | None = None, session: str = "s", login: str | None = TEAM
+        self,
+        name: str = "claims",
+        *,
+        remote: str | None = None,
+        session: str = "s",
+        login: str | None = TEAM,
+        ahead: float = 0.0,
     ) -> Claims:
+        """The claims as an orchestrator sees them; the host's clock is `ahead` of its own."""
         url = remote or self.remote
 
         async def keys() -> GitCredential | None:
             return self.credential(login, url=url) if login else None
 
-        return Claims(self.folder / name, remote=url, keys=keys, session=session)
+        return Claims(self.folder / name, remote=url, keys=keys, session=session, offset=lambda: ahead)
 
     @contextmanager
     def http(self, login: str) -> Generator[httpx.Client]:

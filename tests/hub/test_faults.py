@@ -85,8 +85,9 @@ async def test_every_write_meets_it_once(house: House, name: str) -> None:
 async def _everything(hub: Hub, house: House, first: int, second: int) -> None:
     await hub.ensure_labels(["loreli:human", "loreli:new"])
     await hub.set_labels(first, ["loreli", "loreli:new"])
-    await hub.assign(first, [TEAM, JUDGE])
-    await hub.unassign(first, [JUDGE])
+    await hub.assign_team(first)
+    await hub.assign_team(second)
+    await hub.unassign_team(second)
     for text in ("First.", "Second."):
         await hub.comment(first, key="status", text=text, urgent=False)
     await hub.hold(second, why="Why?")
@@ -115,7 +116,7 @@ def _assert_once(house: House, first: int, second: int) -> None:
     assert {one["name"] for one in rest(house, "GET", "/labels")} >= {"loreli:human", "loreli:new"}
     one, two = (rest(house, "GET", f"/issues/{number}") for number in (first, second))
     assert ({label["name"] for label in one["labels"]}, one["state"]) == ({"loreli", "loreli:new"}, "closed")
-    assert [person["login"] for person in one["assignees"]] == [TEAM]
+    assert [[person["login"] for person in number["assignees"]] for number in (one, two)] == [[TEAM], []]
     assert {label["name"] for label in two["labels"]} == {"loreli", "loreli:human"}
     for number, text in ((first, "Second."), (second, "Why?")):
         comments = rest(house, "GET", f"/issues/{number}/comments")

@@ -6,7 +6,7 @@ import pytest
 
 from loreli_ray.errors import Conflict, Refused
 from loreli_ray.hub import Hub
-from tests.hub.hub_kit import JUDGE, STRANGER, TEAM, House, by
+from tests.hub.hub_kit import JUDGE, TEAM, House, by
 from tests.hub.test_hub import issue, rest, submitted
 
 
@@ -34,11 +34,11 @@ async def test_labels_are_set_in_one_request(house: House, hub: Hub) -> None:
 async def test_assignees(house: House, hub: Hub) -> None:
     number = issue(house, "One")
     for _ in range(2):
-        await hub.assign(number, [TEAM, JUDGE])
+        await hub.assign_team(number)
+    rest(house, "POST", f"/issues/{number}/assignees", assignees=[JUDGE])
     assert {one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]} == {TEAM, JUDGE}
-    await hub.assign(number, [STRANGER])
     for _ in range(2):
-        await hub.unassign(number, [TEAM])
+        await hub.unassign_team(number)
     assert [one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]] == [JUDGE]
 
 
