@@ -17,6 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from githubkit import GitHub
@@ -119,8 +120,8 @@ class Transport:
         patience: float = 0.0,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
-        self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8))
         self._base = httpx.URL(api_url.rstrip("/") + "/")
+        self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8), proxy=_proxy(self._base))
         self._github: GitHub[Any] = GitHub(
             base_url=self._base,
             http_cache=False,
@@ -368,6 +369,13 @@ class Transport:
                 update[name] = refusals.number(response, f"x-ratelimit-{name}")
         self.scopes = response.headers.get("x-oauth-scopes", self.scopes)
         self._budget = self._budget.model_copy(update=update)
+
+
+def _proxy(base: httpx.URL) -> str | None:
+    """The proxy that the environment names for the host, as git takes it; this machine needs none."""
+    if base.host == "localhost" or base.host.startswith("127.") or proxy_bypass(base.host):
+        return None
+    return getproxies().get(base.scheme)
 
 
 def _asked(url: str, params: Mapping[str, str | int] | None) -> str:
