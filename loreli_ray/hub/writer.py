@@ -9,10 +9,12 @@ key, and one key is written by one call at a time: a listing of the host may not
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
-from loreli_ray.errors import Conflict, NotFound, Refused, Unavailable
+from loreli_ray.config import ClaimsConfig
+from loreli_ray.errors import Conflict, HubError, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.host import VERDICT
 from loreli_ray.hub.leases import Leases
@@ -58,6 +60,24 @@ class Writer(Reader, Leases):
             )
             self._written_reviews.keep(*key, value=review)
             return review.id
+
+    async def land(self, pull: Pull, *, base_head: str, title: str, message: str, claims: ClaimsConfig) -> str:
+        """Merges exactly the head in `pull` into exactly the base that was looked at; the merge commit.
+
+        One at a time for the repository, whoever else works on it. Raises `Conflict` when another team is landing, the
+        issue is in other hands by now, or the head or the base moved; `Refused` when it can't be merged.
+        """
+        assert pull.by is not None
+        line = await self.enter_line(pull.by.agent, claims=claims)
+        try:
+            await self.fence_merge(pull.by, line=line, claims=claims)
+            _, now = await self._leases.read(self.base)
+            if self._config.up_to_date and now != base_head:
+                raise Conflict(f"{self.base} has moved on to {now[:12]}", subject=f"pull request #{pull.number}")
+            return await self.merge(pull, title=title, message=message)
+        finally:
+            with suppress(HubError):  # then its lease ends, in two minutes
+                await self.leave_line(line)
 
     async def merge(self, pull: Pull, *, title: str, message: str) -> str:
         """Merges exactly the head in `pull`; the merge commit. One that is merged already is no error.
