@@ -55,7 +55,14 @@ class House:
     def credential(self, login: str = TEAM, *, url: str | None = None) -> GitCredential:
         return GitCredential(url=url or self.server.url, username="x", token=self.forge.token(login))
 
-    def hub(self, *, reviewer: str | None = None, config: HubConfig | None = None, token: str | None = None) -> Hub:
+    def hub(
+        self,
+        *,
+        reviewer: str | None = None,
+        config: HubConfig | None = None,
+        token: str | None = None,
+        session: str = "s",
+    ) -> Hub:
         """A hub that is not opened yet."""
         credentials = Credentials(
             token=token or self.forge.token(TEAM), reviewer_token=self.forge.token(reviewer) if reviewer else None
@@ -64,8 +71,8 @@ class House:
             REPOSITORY,
             config=config or HubConfig(api_url=self.server.url, min_write_interval=0.0),
             credentials=credentials,
-            session="s",
-            home=self.folder / "home",
+            session=session,
+            home=self.folder / f"home-{session}",
             clock=self.clock,
         )
 
