@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from loreli_ray.config import ClaimsConfig
-from loreli_ray.errors import Conflict
+from loreli_ray.errors import Conflict, GitError
 from loreli_ray.git import git
 from loreli_ray.hub import Hub
 from loreli_ray.model import LINE, Claim
 from loreli_ray.workspace.outlet import Outlet, Swap
-from tests.hub.hub_kit import House, by
+from tests.hub.hub_kit import Answer, Asked, House, Wire, by, forward
 
 LEASE = ClaimsConfig(ttl=600.0, grace=30.0)
 
@@ -88,9 +88,13 @@ async def test_renewing_while_releasing(hub: Hub) -> None:
 # Fences
 
 
-def push(house: House, hub: Hub, *swaps: Swap) -> None:
-    mirror = house.folder / "home-s" / "claims.git"
-    Outlet(mirror=mirror, remote=house.remote, credential=hub.push_remote().credential, timeout=20.0).push(*swaps)
+def outlet(house: House, *, url: str | None = None) -> Outlet:
+    """The way out of a repository that has the main branch."""
+    mirror = house.folder / "mirror"
+    if not mirror.exists():
+        git("clone", "--quiet", "--bare", str(house.bare), str(mirror))
+    remote = house.remote.replace(house.server.url, url or house.server.url)
+    return Outlet(mirror=mirror, remote=remote, credential=house.credential(url=url), timeout=20.0)
 
 
 async def test_a_fence_renews_what_it_was_made_for(house: House, hub: Hub, other: Hub) -> None:
@@ -101,14 +105,7 @@ async def test_a_fence_renews_what_it_was_made_for(house: House, hub: Hub, other
     assert fence is not None
     assert (fence.claim, fence.ref, fence.ttl) == (seen, "refs/loreli/claims/1", 600)
     main = git("rev-parse", "main", cwd=house.bare)
-    outlet = Outlet(
-        mirror=house.folder / "home-s" / "claims.git",
-        remote=house.remote,
-        credential=hub.push_remote().credential,
-        timeout=20.0,
-    )
-    git("fetch", "--quiet", str(house.bare), "main", cwd=outlet.mirror)
-    await asyncio.to_thread(outlet.push_fenced, Swap(ref="refs/heads/kira/1", seen="", oid=main), fence)
+    await asyncio.to_thread(outlet(house).push_fenced, Swap(ref="refs/heads/kira/1", seen="", oid=main), fence)
     renewed = await other.claim(1)
     assert renewed is not None
     assert renewed.continues(seen)
@@ -120,9 +117,40 @@ async def test_a_fence_renews_what_it_was_made_for(house: House, hub: Hub, other
     assert fence is not None
     theirs = await take(other, replaces=renewed)
     with pytest.raises(Conflict):
-        await asyncio.to_thread(outlet.push_fenced, Swap(ref="refs/heads/kira/2", seen="", oid=main), fence)
+        await asyncio.to_thread(outlet(house).push_fenced, Swap(ref="refs/heads/kira/2", seen="", oid=main), fence)
     assert "kira/2" not in git("for-each-ref", cwd=house.bare)
     assert await hub.claim(1) == theirs
+
+
+@pytest.mark.parametrize("lost", [None, Answer(502, b"<html>"), Answer(200, b"")])
+@pytest.mark.parametrize("reached", [True, False])
+async def test_a_fenced_push_without_an_answer(house: House, hub: Hub, lost: Answer | None, reached: bool) -> None:
+    """What the host holds decides: both refs moved, or none."""
+    seen = await take(hub)
+    fence = await hub.fence(1, ttl=700)
+    assert fence is not None
+
+    def respond(asked: Asked) -> Answer | None:
+        if asked.method == "POST" and asked.path.endswith("git-receive-pack"):
+            if reached:
+                forward(asked, to=house.server.url)
+            return lost
+        return forward(asked, to=house.server.url)
+
+    main = git("rev-parse", "main", cwd=house.bare)
+    with Wire(respond, clock=house.clock) as wire:
+        cut = outlet(house, url=wire.url)
+        swap = Swap(ref="refs/heads/kira/1", seen="", oid=main)
+        if reached:
+            await asyncio.to_thread(cut.push_fenced, swap, fence)
+        else:
+            with pytest.raises(GitError):
+                await asyncio.to_thread(cut.push_fenced, swap, fence)
+    now = await hub.claim(1)
+    assert now is not None
+    assert (now.oid != seen.oid) is reached
+    assert now.continues(seen)
+    assert ("kira/1" in git("for-each-ref", cwd=house.bare)) is reached
 
 
 # Landing
