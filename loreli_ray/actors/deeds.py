@@ -6,6 +6,7 @@ from typing import assert_never
 
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.errors import Refused
 from loreli_ray.model import (
     AskHuman,
     Claim,
@@ -22,8 +23,14 @@ from loreli_ray.model import (
     ReleaseClaim,
     RenewClaim,
     Review,
+    Settle,
+    Show,
     Snapshot,
+    Stamp,
+    UpdateBranch,
 )
+from loreli_ray.policy.landing import gated
+from loreli_ray.roles import projection
 
 
 class Deeds:
@@ -51,6 +58,14 @@ class Deeds:
                 await self._supervisor.call("forward", intent.agent, intent.feedback)
             case Land():
                 await self._land(intent)
+            case Settle():
+                await self._hub.call("settle", intent.pull, issue=intent.issue)
+            case UpdateBranch():
+                await self._hub.call("update_branch", intent.pull)
+            case Stamp():
+                await self._hub.call("stamp", intent.pull, intent.verdict)
+            case Show():
+                await self._show(intent)
             case ClosePull():
                 await self._hub.call("close_pull", intent.pull.number, why=intent.why)
                 await self._hub.call("delete_branch", intent.pull.head_ref)
@@ -61,6 +76,14 @@ class Deeds:
                 await self._say(EventKind.ESCALATED, intent.why, "", intent.issue)
             case _:
                 assert_never(intent)
+
+    async def _show(self, intent: Show) -> None:
+        if intent.labels is not None:
+            await self._hub.call("set_labels", intent.issue, intent.labels)
+        if intent.assigned is not None:
+            await self._hub.call("assign_team" if intent.assigned else "unassign_team", intent.issue)
+        if intent.note is not None:
+            await self._hub.call("comment", intent.issue, key=projection.STATUS, text=intent.note, urgent=False)
 
     async def _claim(self, intent: ClaimIssue) -> None:
         claim: Claim = await self._hub.call(
@@ -87,7 +110,15 @@ class Deeds:
         await self._supervisor.call("landing", landed)
         title = f"{pull.title} (#{pull.number})"
         message = f"Closes #{intent.issue}\n\nWritten by {pull.by.agent}, reviewed by {verdict.by.agent}."
-        commit: str = await self._hub.call("merge", pull, title=title, message=message)
+        try:
+            commit: str = await self._hub.call(
+                "land", pull, base_head=intent.base_head, title=title, message=message, claims=self._config.claims
+            )
+        except Refused as error:
+            if gated(error.message):
+                why = f"the git host does not let #{pull.number} in: {error.message}"
+                await self.do(AskHuman(issue=intent.issue, why=why))
+            raise
         await self._settle(landed, commit)
 
     async def settle_all(self, snapshot: Snapshot) -> bool:

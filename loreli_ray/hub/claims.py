@@ -21,9 +21,8 @@ from pathlib import Path
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from loreli_ray.errors import Conflict, Unavailable
-from loreli_ray.git import GitCredential
 from loreli_ray.hub import namespace
-from loreli_ray.hub.refs import Refs
+from loreli_ray.hub.refs import Keys, Refs
 from loreli_ray.model import LINE, Claim, Fence
 
 
@@ -48,11 +47,11 @@ class Claims:
         path: Path,
         *,
         remote: str,
-        credential: GitCredential | None,
+        keys: Keys,
         session: str,
         offset: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._refs = Refs(path, remote=remote, credential=credential)
+        self._refs = Refs(path, remote=remote, keys=keys)
         self._session = session
         self._offset = offset
         self._root: str | None = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from loreli_ray.hub.leases import Leases
 from loreli_ray.hub.writer import Writer
 
 
-class Hub(Writer, Leases):
+class Hub(Writer):
     """One repository on one git host. Call `open` before anything else."""

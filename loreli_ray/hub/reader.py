@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from loreli_ray.errors import RateLimited, Unavailable
 from loreli_ray.hub import markers, shapes
-from loreli_ray.hub.host import Host
+from loreli_ray.hub.host import VERDICT, Host
 from loreli_ray.hub.poller import Details, Poller
 from loreli_ray.hub.text import clean
 from loreli_ray.model import (
@@ -41,11 +41,12 @@ class Reader(Host):
     """The reading half of the hub."""
 
     _poller: Poller | None = None
+    _assignable = True
 
     async def open(self) -> None:
         await super().open()
         self._poller = Poller(
-            self._author,
+            self._author.transport,
             root=self._url(),
             label=self._config.label,
             base=self.base,
@@ -78,10 +79,11 @@ class Reader(Host):
             at=self._clock.now(),
             base=self.base,
             base_head=base_head,
-            account=self._login,
+            assignee=self._author.login if self._assignable else "",
+            stamped=self._stamps,
             stale=stale,
             issues=tuple(self._issue(issue, held.details.get(issue.number)) for issue in held.issues.values()),
-            pulls=tuple(self._open_pull(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
+            pulls=tuple(self._as_known(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
             claims=claims,
             merged=tuple(self._merged(held.merged.values())),
         )
@@ -110,6 +112,10 @@ class Reader(Host):
             raise Unavailable("not opened yet", subject=self.repo)
         return self._poller
 
+    @property
+    def _stamps(self) -> bool:
+        return len(self._logins) == 1 or VERDICT in {*self._polled.held.required, *self._config.required_checks}
+
     def _issue(self, issue: shapes.Issue, details: Details | None) -> Issue:
         comments = details.comments if details is not None else ()
         return Issue(
@@ -121,11 +127,11 @@ class Reader(Host):
             adopted_by=details.adopted_by if details is not None else "",
             labels=issue.label_names,
             assignees=tuple(person.login for person in issue.assignees),
-            comments=tuple(self._comments(comments)),
+            comments=tuple(self._said(comments)),
             notes=tuple(self._notes(comments)),
         )
 
-    def _open_pull(self, pull: shapes.Pull, details: Details | None) -> Pull:
+    def _as_known(self, pull: shapes.Pull, details: Details | None) -> Pull:
         return self._known(Details(pull=pull) if details is None or details.pull is None else details)
 
     def _known(self, details: Details) -> Pull:
@@ -144,13 +150,14 @@ class Reader(Host):
             behind=details.behind,
             draft=bool(pull.draft),
             by=self._by(self._mark(pull.body, pull.user, "pull")),
-            reviews=tuple(self._reviews(details)),
-            comments=tuple(self._comments(details.comments)),
+            reviews=tuple(self._judged(details)),
+            comments=tuple(self._said(details.comments)),
             notes=tuple(self._notes(details.comments)),
             checks=self._checks(details),
+            stamp=next((_of_status(s).state for s in details.statuses if s.context == VERDICT), CheckState.NONE),
         )
 
-    def _reviews(self, details: Details) -> Iterable[Review]:
+    def _judged(self, details: Details) -> Iterable[Review]:
         """Those that stand, neither dismissed nor still being written, with their remarks on lines."""
         for review in details.reviews:
             if review.state not in _SAID:
@@ -170,7 +177,7 @@ class Reader(Host):
                 by=self._by(fields),
             )
 
-    def _comments(self, comments: Iterable[shapes.Comment]) -> Iterable[Comment]:
+    def _said(self, comments: Iterable[shapes.Comment]) -> Iterable[Comment]:
         """What people wrote: without a marker it is a person's, also from an account that the team uses."""
         unmarked = (c for c in comments if self._mark(c.body, c.user, "comment") is None)
         return (self._comment(comment) for comment in unmarked)
@@ -202,8 +209,9 @@ class Reader(Host):
 
     def _checks(self, details: Details) -> Checks:
         """What the host's checks amount to. One that is required and not there yet is still to come."""
-        found = [*(_of_run(run) for run in details.runs), *(_of_status(status) for status in details.statuses)]
-        required = {*self._polled.held.required, *self._config.required_checks}
+        statuses = [_of_status(status) for status in details.statuses if status.context != VERDICT]
+        found = [*(_of_run(run) for run in details.runs), *statuses]
+        required = {*self._polled.held.required, *self._config.required_checks} - {VERDICT}
         missing = sorted(required - {check.name for check in found})
         found += [Check(name=name, state=CheckState.PENDING, said="it has not begun") for name in missing]
         begun = [_seconds(run.started_at) for run in details.runs if run.status != "completed" and run.started_at]
@@ -245,7 +253,7 @@ def _of_run(run: shapes.CheckRun) -> Check:
     )
 
 
-def _of_status(status: shapes.Status) -> Check:
+def _of_status(status: shapes.CommitStatus) -> Check:
     states = {"success": CheckState.GREEN, "pending": CheckState.PENDING}
     said = status.description or status.state
     state = states.get(status.state, CheckState.RED)

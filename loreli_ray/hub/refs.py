@@ -10,6 +10,7 @@ Every method raises `Unavailable` when the host can't be reached and another `Hu
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from loreli_ray.errors import Conflict, GitError, HubError, NotFound, Refused, Unavailable
@@ -32,13 +33,17 @@ _CLEAN_EVERY = 500
 _KEPT = "1.hour.ago"
 
 
+Keys = Callable[[], Awaitable[GitCredential | None]]
+"""The credential that holds now: a GitHub App's lasts for an hour."""
+
+
 class Refs:
     """The refs of one remote repository, through a small bare repository of their own at `path`."""
 
-    def __init__(self, path: Path, *, remote: str, credential: GitCredential | None) -> None:
+    def __init__(self, path: Path, *, remote: str, keys: Keys) -> None:
         self.remote = remote
         self._path = path
-        self._credential = credential
+        self._keys = keys
         self._since_cleaned = 0
 
     async def open(self) -> None:
@@ -100,7 +105,8 @@ class Refs:
             raise translated(error, subject=self.remote) from error
 
     async def _remotely(self, *arguments: str) -> str:
-        return await git_async(*arguments, cwd=self._path, credential=self._credential, timeout=TIMEOUT)
+        credential = await self._keys()
+        return await git_async(*arguments, cwd=self._path, credential=credential, timeout=TIMEOUT)
 
     async def _git(self, *arguments: str, stdin: str | None = None, extra_env: dict[str, str] | None = None) -> str:
         return await git_async(*arguments, cwd=self._path, stdin=stdin, extra_env=extra_env)

@@ -18,7 +18,8 @@ from loreli_ray.model.agent import (
 from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
-from loreli_ray.model.host import Budget, Credentials, Remote
+from loreli_ray.model.finding import Finding
+from loreli_ray.model.host import AppKey, Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -30,6 +31,10 @@ from loreli_ray.model.intent import (
     Land,
     ReleaseClaim,
     RenewClaim,
+    Settle,
+    Show,
+    Stamp,
+    UpdateBranch,
 )
 from loreli_ray.model.snapshot import (
     Authorship,
@@ -67,6 +72,7 @@ __all__ = [
     "Action",
     "AgentSpec",
     "AgentState",
+    "AppKey",
     "AskHuman",
     "Assignment",
     "Authorship",
@@ -93,6 +99,7 @@ __all__ = [
     "FailureKind",
     "Feedback",
     "Fence",
+    "Finding",
     "Fleet",
     "Forward",
     "Health",
@@ -116,12 +123,16 @@ __all__ = [
     "Review",
     "Role",
     "ScalePlan",
+    "Settle",
+    "Show",
     "Sign",
     "Snapshot",
     "Stage",
+    "Stamp",
     "Status",
     "Step",
     "Team",
+    "UpdateBranch",
     "Value",
     "Verdict",
 ]

@@ -104,7 +104,10 @@ class Checks(Value):
 
 
 class Pull(Value):
-    """An open pull request. `by` is None for one that the team did not open. `behind`: the base has moved on since."""
+    """An open pull request. `by` is None for one that the team did not open. `behind`: the base has moved on since.
+
+    `stamp` is the commit status at its head that says the team's verdict; `checks` are all others.
+    """
 
     number: int
     title: str
@@ -122,6 +125,7 @@ class Pull(Value):
     comments: tuple[Comment, ...] = ()
     notes: tuple[Note, ...] = ()
     checks: Checks = Checks()
+    stamp: CheckState = CheckState.NONE
 
     @property
     def verdicts(self) -> tuple[Review, ...]:
@@ -132,6 +136,11 @@ class Pull(Value):
     def verdict(self) -> Review | None:
         """The last verdict on exactly the present head; else None."""
         return next((review for review in reversed(self.verdicts) if review.commit == self.head), None)
+
+    @property
+    def last_verdict(self) -> Review | None:
+        """The last verdict on any head."""
+        return self.verdicts[-1] if self.verdicts else None
 
     @property
     def approved(self) -> bool:
@@ -147,21 +156,23 @@ class Merged(Value):
     """A pull request of the team's that is merged."""
 
     number: int
-    head_ref: str = ""
     by: Authorship
 
 
 class Snapshot(Value):
     """The repository at `at`: open issues with our label, open pull requests, claims; `merged` are recent ones.
 
-    `account` is who writes for the team. `stale`: the host only told the claims, the rest is as it last was.
+    `assignee` is the account that can be assigned for the team. `stamped`: verdicts are also a commit status and a
+    label, as there is one account only or the host asks for them. `stale`: only the claims are new, the rest is as it
+    last was.
     """
 
     repo: str
     at: float
     base: str
     base_head: str
-    account: str = ""
+    assignee: str = ""
+    stamped: bool = False
     stale: bool = False
     issues: tuple[Issue, ...] = ()
     pulls: tuple[Pull, ...] = ()

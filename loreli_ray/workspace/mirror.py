@@ -104,9 +104,10 @@ class Mirror:
         """Pushes `branch` out of an agent's clone and returns its commit.
 
         `expected`: what the remote must have there now (None: no such branch). Unless `rewrite`, the new commit must
-        descend from it. Pushing what is already there succeeds. Raises `WorkspaceError` when there is no such branch in
-        the clone, when it is too large or broken, or when the remote has something else or refuses; and `Conflict` when
-        the claim of `fence` has moved: nothing is pushed then.
+        descend from it, but for a mere merge of another branch, which the host makes of what is behind. Pushing what is
+        already there succeeds. Raises `WorkspaceError` when there is no such branch in the clone, when it is too large
+        or broken, or when the remote has something else or refuses; and `Conflict` when the claim of `fence` has moved:
+        nothing is pushed then.
         """
         ref = self._ref(branch)
         with self.exclusive(), Shadow(clone) as shadow:
@@ -115,8 +116,11 @@ class Mirror:
                 raise WorkspaceError("there is no such branch in the clone", subject=branch)
             self._take(shadow, [oid], subject=branch)
             self._git("update-ref", f"refs/agents/{branch}", oid)
-        if expected is not None and not rewrite and not self._descends(oid, expected):
-            raise WorkspaceError(f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}", subject=branch)
+        if expected is not None and not rewrite and not self._carries_on(oid, expected, branch=branch):
+            remedy = f"fetch, and merge origin/{branch}"
+            raise WorkspaceError(
+                f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}: {remedy}", subject=branch
+            )
         self._push(oid, branch, expected=expected, credential=credential, fence=fence)
         return oid
 
@@ -241,6 +245,24 @@ class Mirror:
         with self.exclusive(), explained("is pushed, but can't be noted in the mirror", subject=branch):
             self._git("update-ref", f"refs/pushed/{branch}", oid)
             self._git("update-ref", "-d", f"refs/agents/{branch}")
+
+    def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
+        """Whether nothing is lost when `oid` takes the place of `expected`."""
+        if self._descends(oid, expected):
+            return True
+        parents = self._git("rev-list", "--parents", "--max-count=1", expected).split()[1:]
+        if len(parents) != 2 or not self._descends(oid, parents[0]):
+            return False
+        elsewhere = self._git("for-each-ref", "--format=%(refname)", f"--contains={parents[1]}", "refs/heads")
+        if not set(elsewhere.split()) - {self._ref(branch)}:
+            return False
+        try:
+            merged = self._git("merge-tree", "--write-tree", *parents)
+        except GitError as error:
+            if error.returncode != 1:
+                raise
+            return False  # a conflict, which somebody resolved
+        return merged == self._git("rev-parse", f"{expected}^{{tree}}")
 
     def _descends(self, oid: str, ancestor: str) -> bool:
         try:

@@ -73,7 +73,7 @@ def hasty(tick: Tick) -> Iterator[Intent]:
     """Lands what nobody has judged."""
     for pull in tick.pulls[:1]:
         assert pull.by is not None
-        yield Land(pull=pull, issue=pull.by.issue, title=pull.title, rounds=0)
+        yield Land(base_head="base-0", pull=pull, issue=pull.by.issue, title=pull.title, rounds=0)
 
 
 def mute(tick: Tick) -> Iterator[Intent]:
@@ -94,7 +94,7 @@ def test_a_plan_that_forgets_the_caps_is_caught(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("name", "handler", "what"),
     [
-        ("reviewer.land", hasty, "landed without a verdict"),
+        ("landing.land", hasty, "landed without a verdict"),
         ("action.escalate", mute, "no human was told why"),
     ],
 )

@@ -229,8 +229,8 @@ async def test_what_the_host_says(house: House, status: int, kind: type[HubError
 
 
 async def test_who_may_not_write(house: House) -> None:
-    stranger = Claims(house.folder / "s", remote=house.remote, credential=house.credential(STRANGER), session="s")
-    nobody = Claims(house.folder / "n", remote=house.remote, credential=None, session="s")
+    stranger = house.claims("s", login=STRANGER)
+    nobody = house.claims("n", login=None)
     nowhere = house.claims("x", remote=f"{house.server.url}/team/nowhere.git")
     for one in (stranger, nobody, nowhere):
         await one.open()
