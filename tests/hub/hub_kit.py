@@ -63,6 +63,7 @@ class House:
         reviewer: str | None = None,
         config: HubConfig | None = None,
         token: str | None = None,
+        session: str = "s",
     ) -> Hub:
         """A hub that is not opened yet."""
         credentials = Credentials(
@@ -72,8 +73,8 @@ class House:
             repo,
             config=config or HubConfig(api_url=self.server.url, min_write_interval=0.0),
             credentials=credentials,
-            session="s",
-            home=self.folder / "home",
+            session=session,
+            home=self.folder / f"home-{session}",
             clock=self.clock,
         )
 
