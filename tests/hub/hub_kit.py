@@ -36,6 +36,11 @@ def by(agent: str = "kira", *, issue: int = 1, generation: int = 1, side: Side =
     return Authorship(session="s", agent=agent, provider=provider, side=side, issue=issue, generation=generation)
 
 
+async def no_keys() -> GitCredential | None:
+    """For a remote that asks for none."""
+    return None
+
+
 @dataclass
 class House:
     """A forge that serves one repository, and its people."""

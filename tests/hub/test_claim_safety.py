@@ -26,7 +26,7 @@ from loreli_ray.hub import Claims
 from loreli_ray.model import Claim, Fence
 from loreli_ray.policy import claims as policy
 from loreli_ray.workspace.outlet import Outlet, Swap
-from tests.hub.hub_kit import AUTHOR
+from tests.hub.hub_kit import AUTHOR, no_keys
 
 LEASE = ClaimsConfig(ttl=60.0, grace=30.0)
 ISSUE = 1
@@ -77,7 +77,7 @@ class Orchestrator:
         self._truth = truth
         self._clock = ManualClock(truth.clock.now() + skew)
         self._claims = Claims(
-            place, remote=str(remote), credential=None, session=name, offset=lambda: error - skew
+            place, remote=str(remote), keys=no_keys, session=name, offset=lambda: error - skew
         )  # fmt: skip
         self.seen: Claim | None = None
         self.fence: tuple[Fence, float] | None = None

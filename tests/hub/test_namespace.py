@@ -62,7 +62,7 @@ async def test_a_host_that_takes_any_name(house: House) -> None:
 
 
 async def test_reading_writes_nothing(house: House) -> None:
-    stranger = Claims(house.folder / "s", remote=house.remote, credential=house.credential(STRANGER), session="s")
+    stranger = house.claims("s", login=STRANGER)
     await stranger.open()
     assert (await stranger.read("main"))[0] == ()
     assert await stranger.get(1) is None
@@ -97,7 +97,7 @@ async def test_a_host_that_refuses_both(house: House) -> None:
 
 
 async def test_who_may_not_write_gets_no_branches(house: House) -> None:
-    stranger = Claims(house.folder / "s", remote=house.remote, credential=house.credential(STRANGER), session="s")
+    stranger = house.claims("s", login=STRANGER)
     await stranger.open()
     with pytest.raises(Refused):
         await stranger.root()

@@ -11,12 +11,13 @@ import pytest
 from loreli_ray.git import git
 from loreli_ray.hub import refs as module
 from loreli_ray.hub.refs import Refs
+from tests.hub.hub_kit import no_keys
 
 
 @pytest.fixture
 async def refs(tmp_path: Path) -> Refs:
     git("init", "--quiet", "--bare", str(tmp_path / "remote"))
-    opened = Refs(tmp_path / "claims.git", remote=str(tmp_path / "remote"), credential=None)
+    opened = Refs(tmp_path / "claims.git", remote=str(tmp_path / "remote"), keys=no_keys)
     await opened.open()
     return opened
 
@@ -68,7 +69,7 @@ async def test_it_is_cleaned_now_and_then(refs: Refs, tmp_path: Path, monkeypatc
 async def test_what_a_killed_cleaning_left_does_not_matter(refs: Refs, tmp_path: Path) -> None:
     seen = await renew(refs, 1)
     (tmp_path / "claims.git" / "gc.pid").write_text(f"{os.getpid()} {os.uname().nodename}")
-    again = Refs(tmp_path / "claims.git", remote=str(tmp_path / "remote"), credential=None)
+    again = Refs(tmp_path / "claims.git", remote=str(tmp_path / "remote"), keys=no_keys)
     await again.open()
     assert set(await again.fetch("refs/x")) == {"refs/x/1"}
     await renew(again, 1, seen=seen)
