@@ -104,8 +104,9 @@ class Host:
 
     def push(self, branch: str, head: str) -> None:
         there = self.branches.get(branch)
-        known = self._updated.get(there, there) if there is not None else None
-        if known is not None and not self._descends(head, known):
+        while there is not None and there in self._updated and not self._descends(head, there):
+            there = self._updated[there]
+        if there is not None and not self._descends(head, there):
             raise ToolRefused("not a fast-forward", subject=branch)
         self.branches[branch] = head
         if (number := self._pull_of.get(branch)) is not None:

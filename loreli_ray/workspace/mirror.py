@@ -247,22 +247,31 @@ class Mirror:
             self._git("update-ref", "-d", f"refs/agents/{branch}")
 
     def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
-        """Whether nothing is lost when `oid` takes the place of `expected`."""
-        if self._descends(oid, expected):
-            return True
-        parents = self._git("rev-list", "--parents", "--max-count=1", expected).split()[1:]
-        if len(parents) != 2 or not self._descends(oid, parents[0]):
-            return False
+        """Whether nothing is lost when `oid` takes the place of `expected`: it descends from it, or from what a mere
+        merge, and be it of a mere merge, was made of."""
+        last = expected if self._has(expected) else None
+        while last is not None and not self._descends(oid, last):
+            last = self._merged_into(last, branch=branch)
+        return last is not None
+
+    def _has(self, oid: str) -> bool:
+        return not git("cat-file", "--batch-check", cwd=self.path, stdin=oid).endswith(" missing")
+
+    def _merged_into(self, oid: str, *, branch: str) -> str | None:
+        """What the commit merges another branch of the remote into without adding anything; None if it is no such."""
+        parents = self._git("rev-list", "--parents", "--max-count=1", oid).split()[1:]
+        if len(parents) != 2:
+            return None
         elsewhere = self._git("for-each-ref", "--format=%(refname)", f"--contains={parents[1]}", "refs/heads")
         if not set(elsewhere.split()) - {self._ref(branch)}:
-            return False
+            return None
         try:
             merged = self._git("merge-tree", "--write-tree", *parents)
         except GitError as error:
             if error.returncode != 1:
                 raise
-            return False  # a conflict, which somebody resolved
-        return merged == self._git("rev-parse", f"{expected}^{{tree}}")
+            return None  # a conflict, which somebody resolved
+        return parents[0] if merged == self._git("rev-parse", f"{oid}^{{tree}}") else None
 
     def _descends(self, oid: str, ancestor: str) -> bool:
         try:

@@ -6,6 +6,7 @@ from loreli_ray.forge.rest import (
     apps,
     branches,
     checks,
+    contents,
     events,
     gitdata,
     issues,
@@ -14,6 +15,7 @@ from loreli_ray.forge.rest import (
     reactions,
     repositories,
     reviews,
+    search,
 )
 
 # The order counts: `/commits/{ref}` takes everything beneath it that checks has not.
@@ -29,6 +31,8 @@ ROUTES = [
     *checks.ROUTES,
     *branches.ROUTES,
     *gitdata.ROUTES,
+    *contents.ROUTES,
+    *search.ROUTES,
 ]
 
 __all__ = ["ROUTES"]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import from_json
@@ -160,10 +160,12 @@ class Call:
         page = Page.of(self.request)
         return Reply([shape(item) for item in page.cut(items)], headers=page.headers(len(items)))
 
-    def counted_page(self, name: str, items: Sequence[Item], shape: Callable[[Item], object]) -> Reply:
-        """The same in an object that says how many there are."""
+    def counted_page(
+        self, name: str, items: Sequence[Item], shape: Callable[[Item], object], **beside: object
+    ) -> Reply:
+        """The same in an object that says how many there are, and what stands `beside`."""
         page = self.page(items, shape)
-        return Reply({"total_count": len(items), name: page.data}, headers=page.headers)
+        return Reply({"total_count": len(items), name: page.data, **beside}, headers=page.headers)
 
 
 Handler = Callable[..., Reply]
@@ -185,7 +187,13 @@ register_url_convertor("id", _Id())
 
 
 class Operation(Route):
-    """A route, with all that can be said of it: openapi.py makes the description of the API from this."""
+    """A route of the API, with all that can be said of it: openapi.py makes the description from this.
+
+    `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
+    its annotations name. `answer` is the type of what it answers (None: nothing, 204), with `status` or `also`; `media`
+    what it can answer instead; `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing
+    of the rate limit; `by_app` ones are for apps, who sign with their own key.
+    """
 
     def __init__(
         self,
@@ -193,12 +201,13 @@ class Operation(Route):
         path: str,
         handler: Handler,
         *,
-        answer: object,
-        status: int,
-        media: str | None,
-        refuses: Collection[int],
-        free: bool,
-        by_app: bool,
+        answer: Any = None,
+        status: int | None = None,
+        also: int | None = None,
+        media: str | None = None,
+        refuses: Collection[int] = (),
+        free: bool = False,
+        by_app: bool = False,
     ) -> None:
         super().__init__(path, self._answer, methods=[method])
         hints = get_type_hints(handler)
@@ -207,11 +216,18 @@ class Operation(Route):
         self.body: type[Body] | None = hints.get("body")
         self.query: type[Query] | None = hints.get("query")
         self.answer = answer
-        self.status = status
+        self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]
         self.media = media
         self.refuses = frozenset(refuses)
         self.free = free
         self.by_app = by_app
+
+    @property
+    def paged(self) -> bool:
+        """Whether the answer is a list, by itself or beside its `total_count`."""
+        if self.method != "GET":
+            return False
+        return get_origin(self.answer) is list or "total_count" in getattr(self.answer, "__annotations__", {})
 
     def call(self, call: Call) -> Reply:
         """Raises `Refusal`."""
@@ -234,29 +250,7 @@ class Operation(Route):
         return await run_in_threadpool(_serve, self, request, body)
 
 
-def route(
-    method: str,
-    path: str,
-    handler: Handler,
-    *,
-    answer: object = None,
-    status: int | None = None,
-    media: str | None = None,
-    refuses: Collection[int] = (),
-    free: bool = False,
-    by_app: bool = False,
-) -> Operation:
-    """A route of the API.
-
-    `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
-    its annotations name. `answer` is the type of what it answers (None: nothing, 204), `media` what it can answer
-    instead, `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing of the rate limit;
-    `by_app` ones are for apps, who sign with their own key.
-    """
-    status = status or (204 if answer is None else 200)
-    return Operation(
-        method, path, handler, answer=answer, status=status, media=media, refuses=refuses, free=free, by_app=by_app
-    )
+route = Operation  # as the tables of routes call it
 
 
 def token_of(authorization: str) -> str | None:
