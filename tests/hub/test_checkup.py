@@ -14,7 +14,6 @@ from loreli_ray.config import HubConfig
 from loreli_ray.hub.checkup import APP_PERMISSIONS, checkup
 from loreli_ray.model import AppKey, Credentials, Finding
 from tests.hub.hub_kit import JUDGE, REPOSITORY, STRANGER, TEAM, Answer, Asked, House, Wire, forward
-from tests.hub.test_hub import rest
 
 
 async def look(
@@ -135,10 +134,9 @@ async def test_checks_that_are_required(house: House) -> None:
 
 
 def _protect(house: House, **wanted: Any) -> None:
-    nothing = dict.fromkeys(
-        ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions")
-    )
-    rest(house, "PUT", "/branches/main/protection", **{**nothing, **wanted})
+    nothing = ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions")
+    with house.http(TEAM) as http:
+        http.put("/branches/main/protection", json={**dict.fromkeys(nothing), **wanted}).raise_for_status()
 
 
 async def test_checks_and_a_merge_queue(house: House) -> None:
