@@ -11,7 +11,7 @@ from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
 from loreli_ray.forge.refusal import Refusal, forbidden
 from loreli_ray.forge.rest import answers
-from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, Words, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
@@ -65,7 +65,7 @@ class IssueChange(Body):
 
 
 class CommentBody(Body):
-    body: Annotated[Text, StringConstraints(pattern=r"\S")]
+    body: Words
 
 
 class LabelList(Body):
