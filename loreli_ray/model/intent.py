@@ -80,10 +80,11 @@ class Forward(Value):
 
 
 class Land(Value):
-    """Merge a pull request, if its head is still this one; then tidy up after it."""
+    """Merge a pull request, if its head and the base are still these; then tidy up after it."""
 
     kind: Literal["land"] = "land"
     pull: Pull
+    base_head: str
     issue: int
     title: str
     rounds: int

@@ -104,9 +104,10 @@ class Mirror:
         """Pushes `branch` out of an agent's clone and returns its commit.
 
         `expected`: what the remote must have there now (None: no such branch). Unless `rewrite`, the new commit must
-        descend from it. Pushing what is already there succeeds. Raises `WorkspaceError` when there is no such branch in
-        the clone, when it is too large or broken, or when the remote has something else or refuses; and `Conflict` when
-        the claim of `fence` has moved: nothing is pushed then.
+        descend from it, but for a mere merge of another branch, which the host makes of what is behind. Pushing what is
+        already there succeeds. Raises `WorkspaceError` when there is no such branch in the clone, when it is too large
+        or broken, or when the remote has something else or refuses; and `Conflict` when the claim of `fence` has moved:
+        nothing is pushed then.
         """
         ref = self._ref(branch)
         with self.exclusive(), Shadow(clone) as shadow:
@@ -115,8 +116,11 @@ class Mirror:
                 raise WorkspaceError("there is no such branch in the clone", subject=branch)
             self._take(shadow, [oid], subject=branch)
             self._git("update-ref", f"refs/agents/{branch}", oid)
-        if expected is not None and not rewrite and not self._descends(oid, expected):
-            raise WorkspaceError(f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}", subject=branch)
+        if expected is not None and not rewrite and not self._carries_on(oid, expected, branch=branch):
+            remedy = f"fetch, and merge origin/{branch}"
+            raise WorkspaceError(
+                f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}: {remedy}", subject=branch
+            )
         self._push(oid, branch, expected=expected, credential=credential, fence=fence)
         return oid
 
@@ -241,6 +245,30 @@ class Mirror:
         with self.exclusive(), explained("is pushed, but can't be noted in the mirror", subject=branch):
             self._git("update-ref", f"refs/pushed/{branch}", oid)
             self._git("update-ref", "-d", f"refs/agents/{branch}")
+
+    def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
+        """Whether nothing is lost when `oid` takes the place of `expected`: it descends from it, or from what a mere
+        merge, and be it of a mere merge, was made of."""
+        last: str | None = expected
+        while last is not None and not self._descends(oid, last):
+            last = self._merged_into(last, branch=branch)
+        return last is not None
+
+    def _merged_into(self, oid: str, *, branch: str) -> str | None:
+        """What the commit merges another branch of the remote into without adding anything; None if it is no such."""
+        parents = self._git("rev-list", "--parents", "--max-count=1", oid).split()[1:]
+        if len(parents) != 2:
+            return None
+        elsewhere = self._git("for-each-ref", "--format=%(refname)", f"--contains={parents[1]}", "refs/heads")
+        if not set(elsewhere.split()) - {self._ref(branch)}:
+            return None
+        try:
+            merged = self._git("merge-tree", "--write-tree", *parents)
+        except GitError as error:
+            if error.returncode != 1:
+                raise
+            return None  # a conflict, which somebody resolved
+        return parents[0] if merged == self._git("rev-parse", f"{oid}^{{tree}}") else None
 
     def _descends(self, oid: str, ancestor: str) -> bool:
         try:

@@ -73,7 +73,7 @@ def hasty(tick: Tick) -> Iterator[Intent]:
     """Lands what nobody has judged."""
     for pull in tick.pulls[:1]:
         assert pull.by is not None
-        yield Land(pull=pull, issue=pull.by.issue, title=pull.title, rounds=0)
+        yield Land(base_head="base-0", pull=pull, issue=pull.by.issue, title=pull.title, rounds=0)
 
 
 def mute(tick: Tick) -> Iterator[Intent]:
