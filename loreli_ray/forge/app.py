@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loreli_ray.clock import Clock
+from loreli_ray.forge import graphql
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
@@ -49,6 +50,8 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
         routes=[
             Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
             Mount("/api/v3", routes=ROUTES),
+            Mount("/api", routes=graphql.ROUTES),
+            *graphql.ROUTES,
             *ROUTES,
         ],
         middleware=[Middleware(DateHeader, clock=forge.clock)],

@@ -9,16 +9,31 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from loreli_ray.clock import Clock, SystemClock
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge.checks import Checks
+from loreli_ray.forge.discussions import Discussions
 from loreli_ray.forge.issues import DEFAULT_LABELS, Issues
 from loreli_ray.forge.pulls import Pulls
-from loreli_ray.forge.records import Repository, User
+from loreli_ray.forge.records import (
+    CheckRun,
+    Comment,
+    CommitStatus,
+    Discussion,
+    DiscussionCategory,
+    DiscussionComment,
+    Issue,
+    Label,
+    Repository,
+    Review,
+    ReviewComment,
+    User,
+)
+from loreli_ray.forge.refusal import not_found
 from loreli_ray.forge.repository import GitRepository, place
 from loreli_ray.forge.reviews import Reviews
 from loreli_ray.forge.store import Database, Store
@@ -28,6 +43,21 @@ Role = Literal["admin", "write", "read", "none"]
 _LOGIN = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}(?<!\.git)")
 _SELECT = "SELECT r.*, u.login AS owner FROM repositories r JOIN users u ON u.id = r.owner_id"
+_TABLES: Mapping[type[Any], str] = {
+    User: "users",
+    Label: "labels",
+    Issue: "issues",
+    Comment: "comments",
+    Review: "reviews",
+    ReviewComment: "review_comments",
+    CommitStatus: "statuses",
+    CheckRun: "check_runs",
+    Discussion: "discussions",
+    DiscussionCategory: "discussion_categories",
+    DiscussionComment: "discussion_comments",
+}
+
+Record = TypeVar("Record")
 
 
 class Forge:
@@ -39,6 +69,7 @@ class Forge:
         self.pulls = Pulls(store, clock, root)
         self.reviews = Reviews(store, clock, root, self.pulls)
         self.checks = Checks(store, clock)
+        self.discussions = Discussions(store, clock)
         self._store = store
         self.root = root
 
@@ -55,6 +86,14 @@ class Forge:
 
     def close(self) -> None:
         self._store.close()
+
+    def find(self, kind: type[Record], key: int) -> Record:
+        """The record with the id `key`, whoever may see it. Raises `Refusal` (404)."""
+        with self._store.read() as db:
+            record = db.one(kind, f"SELECT * FROM {_TABLES[kind]} WHERE id = ?", key)
+        if record is None:
+            raise not_found()
+        return record
 
     # Users ---------------------------------------------------------------------------------------------------------
 
@@ -137,6 +176,10 @@ class Forge:
         with self._store.read() as db:
             return self._find(db, full_name)
 
+    def repository_by_id(self, repository_id: int) -> Repository | None:
+        with self._store.read() as db:
+            return db.one(Repository, f"{_SELECT} WHERE r.id = ?", repository_id)
+
     def git(self, repository: Repository) -> GitRepository:
         return GitRepository(repository.path(self.root))
 
@@ -173,6 +216,17 @@ class Forge:
         if user and self._is_collaborator(repository, user):
             return "write"
         return "none" if repository.private else "read"
+
+    def members(self, repository: Repository) -> list[User]:
+        """The owner and the collaborators, by login."""
+        with self._store.read() as db:
+            return db.all(
+                User,
+                "SELECT * FROM users WHERE id = ? OR id IN "
+                "(SELECT user_id FROM collaborators WHERE repository_id = ?) ORDER BY login",
+                repository.owner_id,
+                repository.id,
+            )
 
     def create_issue(
         self, full_name: str, *, author: str, title: str, body: str = "", labels: Iterable[str] = ()

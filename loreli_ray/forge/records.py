@@ -29,6 +29,7 @@ class Repository:
     default_branch: str
     created_at: int
     pushed_at: int
+    has_discussions: bool
 
     @property
     def full_name(self) -> str:
@@ -150,3 +151,49 @@ class CheckRun:
     title: str | None
     summary: str | None
     text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionCategory:
+    id: int
+    repository_id: int
+    name: str
+    slug: str
+    emoji: str
+    description: str | None
+    is_answerable: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """`number` is drawn from the sequence of the issues."""
+
+    id: int
+    repository_id: int
+    number: int
+    category_id: int
+    author_id: int
+    title: str
+    body: str
+    state: str
+    state_reason: str | None
+    created_at: int
+    updated_at: int
+    closed_at: int | None
+    answer_id: int | None
+    answered_at: int | None
+    answered_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionComment:
+    """`reply_to` is the comment that this one answers."""
+
+    id: int
+    discussion_id: int
+    author_id: int
+    reply_to: int | None
+    body: str
+    created_at: int
+    updated_at: int

@@ -63,4 +63,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             external_id TEXT, details_url TEXT, title TEXT, summary TEXT, text TEXT)""",
         "CREATE INDEX check_runs_of_commit ON check_runs (repository_id, head_sha)",
     ),
+    (
+        "ALTER TABLE repositories ADD COLUMN has_discussions INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE discussion_categories (
+            id INTEGER PRIMARY KEY, repository_id INTEGER NOT NULL REFERENCES repositories, name TEXT NOT NULL,
+            slug TEXT NOT NULL, emoji TEXT NOT NULL, description TEXT, is_answerable INTEGER NOT NULL,
+            created_at INTEGER NOT NULL, UNIQUE (repository_id, slug))""",
+        """CREATE TABLE discussions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL REFERENCES repositories,
+            number INTEGER NOT NULL, category_id INTEGER NOT NULL REFERENCES discussion_categories,
+            author_id INTEGER NOT NULL REFERENCES users, title TEXT NOT NULL, body TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'open', state_reason TEXT, created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL, closed_at INTEGER, answer_id INTEGER, answered_at INTEGER,
+            answered_by INTEGER REFERENCES users, UNIQUE (repository_id, number))""",
+        """CREATE TABLE discussion_comments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, discussion_id INTEGER NOT NULL REFERENCES discussions,
+            author_id INTEGER NOT NULL REFERENCES users, reply_to INTEGER REFERENCES discussion_comments,
+            body TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)""",
+        "CREATE INDEX discussion_comments_of_discussion ON discussion_comments (discussion_id)",
+        "CREATE INDEX discussion_comments_of_comment ON discussion_comments (reply_to)",
+    ),
 )

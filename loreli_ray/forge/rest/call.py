@@ -27,7 +27,7 @@ from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.refusal import Refusal, forbidden, invalid, not_found
-from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
 from loreli_ray.forge.rest.shapes import Shape, Shapes
 
@@ -152,8 +152,9 @@ class Call:
 Handler = Callable[[Call], Reply]
 
 
-def route(method: str, path: str, handler: Handler, *, free: bool = False) -> Route:
-    """A route of the API; `free` ones cost nothing of the rate limit."""
+def route(method: str, path: str, handler: Handler, *, free: bool = False, resource: str = CORE) -> Route:
+    """A route of the API; `free` ones cost nothing of the rate limit. `resource` is the limit they draw on: of any but
+    `core` the handler itself takes what its request costs."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -162,7 +163,7 @@ def route(method: str, path: str, handler: Handler, *, free: bool = False) -> Ro
             return respond(refused(refusal), request)
         except ClientDisconnect:
             return Response(status_code=400)
-        return await run_in_threadpool(_serve, handler, request, body, free)
+        return await run_in_threadpool(_serve, handler, request, body, free or resource != CORE, resource)
 
     return Route(path, endpoint, methods=[method])
 
@@ -190,7 +191,7 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _serve(handler: Handler, request: Request, body: bytes, free: bool) -> Response:
+def _serve(handler: Handler, request: Request, body: bytes, free: bool, resource: str) -> Response:
     forge: Forge = request.app.state.forge
     limits: RateLimits = request.app.state.limits
     user: User | None = None
@@ -208,8 +209,8 @@ def _serve(handler: Handler, request: Request, body: bytes, free: bool) -> Respo
     if user:
         if response.status_code == 304 and not free:
             limits.give_back(user.id)
-        response.headers.update(limits.window(user.id).headers())
-    response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+        response.headers.update(limits.window(user.id, resource).headers())
+    response.headers["X-GitHub-Media-Type"] = f"github.{'v4' if resource == 'graphql' else 'v3'}; format=json"
     return response
 
 

@@ -167,7 +167,7 @@ class Shapes:
             "has_wiki": False,
             "has_pages": False,
             "has_downloads": False,
-            "has_discussions": False,
+            "has_discussions": repository.has_discussions,
             "archived": False,
             "disabled": False,
             "allow_forking": False,
@@ -222,7 +222,7 @@ class Shapes:
         kind = "pull" if issue.is_pull else "issues"
         shape: Shape = {
             "id": issue.id,
-            "node_id": node_id("Issue", issue.id),
+            "node_id": node_id("PullRequest" if issue.is_pull else "Issue", issue.id),
             "url": url,
             "repository_url": self.repository_api(repository),
             "labels_url": f"{url}/labels{{/name}}",
