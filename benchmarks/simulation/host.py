@@ -11,9 +11,10 @@ from itertools import count
 from benchmarks.simulation.faults import Dice, Fault
 from benchmarks.simulation.invariants import must
 from loreli_ray.errors import Conflict, Refused, ToolRefused
-from loreli_ray.model import Authorship, Claim, Issue, Outcome, Pull, Review, Snapshot
+from loreli_ray.model import Authorship, Claim, Issue, Merged, Note, Outcome, Pull, Review, Snapshot
 
 LABEL, HUMAN = "loreli", "loreli:human"
+_RECENT = 50  # how many merged pull requests a snapshot tells
 
 
 class Host:
@@ -22,7 +23,9 @@ class Host:
     With `Fault.CONFLICT`, the issues change `files` files between them; else each changes one of its own.
     """
 
-    def __init__(self, issues: int, *, dice: Dice, single: bool, closes: bool, files: int) -> None:
+    def __init__(
+        self, issues: int, *, dice: Dice, single: bool, closes: bool, files: int, up_to_date: bool = False
+    ) -> None:
         self.now = 1_000_000.0
         self.dice = dice
         self.single = single
@@ -37,6 +40,7 @@ class Host:
         self.landed: dict[int, Pull] = {}
         self.held: dict[int, str] = {}
         self._files = files
+        self._up_to_date = up_to_date
         self._landings = 0
         self._changed: dict[int, int] = {}  # the last landing that changed a file
         self._heads: dict[str, int] = {self.base_head: 0}  # how many landings a head holds
@@ -59,9 +63,15 @@ class Host:
             base_head=self.base_head,
             issues=tuple(issue for issue in self.issues.values() if LABEL in issue.labels),
             pulls=tuple(
-                pull.model_copy(update={"mergeable": self._said_mergeable(pull)}) for pull in self.pulls.values()
+                pull.model_copy(update={"mergeable": self._said_mergeable(pull), "behind": self._behind(pull)})
+                for pull in self.pulls.values()
             ),
             claims=tuple(self.claims.values()),
+            merged=tuple(
+                Merged(number=pull.number, by=pull.by)
+                for pull in list(self.landed.values())[-_RECENT:]
+                if pull.by is not None
+            ),
         )
 
     def pull(self, number: int | None) -> Pull | None:
@@ -71,6 +81,9 @@ class Host:
         if self.dice.strikes(Fault.UNDECIDED, one_in=6):
             return None
         return self._mergeable(pull) and not self.dice.strikes(Fault.MISTAKEN, one_in=6)
+
+    def _behind(self, pull: Pull) -> bool:
+        return self._up_to_date and self._heads[pull.head] < self._landings
 
     def _mergeable(self, pull: Pull) -> bool:
         assert pull.by is not None
@@ -120,13 +133,22 @@ class Host:
         must(by.side is not (now.by or by).side or self.single, f"a side reviewed itself: #{pull.number}, {by.agent}")
         if any(r.by is not None and r.by.agent == by.agent and r.commit == pull.head for r in now.reviews):
             return
-        review = Review(id=next(self._names), outcome=outcome, commit=pull.head, body=outcome.value, by=by)
+        review = Review(id=next(self._names), outcome=outcome, commit=pull.head, body=outcome.value, at=self.now, by=by)
         self.pulls[pull.number] = now.model_copy(update={"reviews": (*now.reviews, review)})
+
+    def update(self, pull: Pull) -> None:
+        """Merges the base into the head that was seen."""
+        now = self.pulls.get(pull.number)
+        if now is None or now.head != pull.head or not self._mergeable(now):
+            raise Conflict("the head moved", subject=f"#{pull.number}")
+        self.push(now.head_ref, self.commit(now.head, merge_base=True))
 
     def merge(self, pull: Pull) -> None:
         now = self.pulls.get(pull.number)
         if now is None or now.head != pull.head or not self._mergeable(now):
             raise Refused("can't be merged", subject=f"#{pull.number}")
+        if self._behind(now):
+            raise Conflict("the base has moved on", subject=f"#{pull.number}")
         self._check_merge(now)
         assert now.by is not None
         self.landed[now.by.issue] = now
@@ -174,6 +196,14 @@ class Host:
         if (found := self.issues.get(issue)) is not None:
             labels = tuple(name for name in found.labels if name != label)
             self.issues[issue] = found.model_copy(update={"labels": labels})
+
+    def show(self, issue: int, labels: tuple[str, ...] | None, note: str | None) -> None:
+        """The labels and the status comment of an issue."""
+        if (found := self.issues.get(issue)) is None:
+            return
+        notes = found.notes if note is None else (Note(key="status", body=note, at=self.now),)
+        shown = {"labels": found.labels if labels is None else labels, "notes": notes}
+        self.issues[issue] = found.model_copy(update=shown)
 
     def retitle(self, issue: int) -> None:
         if (found := self.issues.get(issue)) is not None:

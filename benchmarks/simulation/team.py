@@ -35,7 +35,11 @@ from loreli_ray.model import (
     ReleaseClaim,
     RenewClaim,
     Role,
+    Settle,
+    Show,
     Snapshot,
+    Stamp,
+    UpdateBranch,
 )
 from loreli_ray.policy import plan, reapable
 from loreli_ray.roles import DEMANDS, HANDLERS, Tick
@@ -166,6 +170,15 @@ class Team:
                 self._settle(intent.issue)
             case ClosePull():
                 host.close_pull(intent.pull.number, delete=True)
+            case Settle():
+                must(intent.issue in host.landed, f"settled though not landed: #{intent.issue}")
+                self._settle(intent.issue)
+            case UpdateBranch():
+                host.update(intent.pull)
+            case Stamp():
+                must(False, "a verdict is stamped though nobody asks for it")
+            case Show():
+                host.show(intent.issue, intent.labels, intent.note)
             case Complete():
                 self.supervisor.complete(intent.agent, intent.assignment_key)
             case AskHuman():

@@ -50,7 +50,14 @@ class World:
         self.dice = Dice(self.seed, self.faults, self.rarity)
         programs = [program for node in self.nodes for program in node.programs]
         single = single_sided(programs, Sides(self.config.sides))
-        self.host = Host(self.issues, dice=self.dice, single=single, closes=self.closes, files=self.files)
+        self.host = Host(
+            self.issues,
+            dice=self.dice,
+            single=single,
+            closes=self.closes,
+            files=self.files,
+            up_to_date=self.config.hub.up_to_date,
+        )
         self.teams = [
             Team(f"session-{n}", self.host, config=self.config, nodes=self.nodes, dice=self.dice, pace=self.pace)
             for n in range(self.sessions)

@@ -22,8 +22,13 @@ from loreli_ray.model import (
     ReleaseClaim,
     RenewClaim,
     Review,
+    Settle,
+    Show,
     Snapshot,
+    Stamp,
+    UpdateBranch,
 )
+from loreli_ray.roles import projection
 
 
 class Deeds:
@@ -51,6 +56,14 @@ class Deeds:
                 await self._supervisor.call("forward", intent.agent, intent.feedback)
             case Land():
                 await self._land(intent)
+            case Settle():
+                await self._hub.call("settle", intent.pull, issue=intent.issue)
+            case UpdateBranch():
+                await self._hub.call("update_branch", intent.pull)
+            case Stamp():
+                await self._hub.call("stamp", intent.pull, intent.verdict)
+            case Show():
+                await self._show(intent)
             case ClosePull():
                 await self._hub.call("close_pull", intent.pull.number, why=intent.why)
                 await self._hub.call("delete_branch", intent.pull.head_ref)
@@ -61,6 +74,14 @@ class Deeds:
                 await self._say(EventKind.ESCALATED, intent.why, "", intent.issue)
             case _:
                 assert_never(intent)
+
+    async def _show(self, intent: Show) -> None:
+        if intent.labels is not None:
+            await self._hub.call("set_labels", intent.issue, intent.labels)
+        if intent.assigned is not None:
+            await self._hub.call("assign_team" if intent.assigned else "unassign_team", intent.issue)
+        if intent.note is not None:
+            await self._hub.call("comment", intent.issue, key=projection.STATUS, text=intent.note)
 
     async def _claim(self, intent: ClaimIssue) -> None:
         claim: Claim = await self._hub.call(

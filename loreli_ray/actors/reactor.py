@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 
 from loreli_ray.actors.calls import Peer
@@ -19,8 +20,8 @@ from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
 from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot, Team
 from loreli_ray.observe import logger
-from loreli_ray.policy import reapable, stage
-from loreli_ray.roles import DEMANDS, HANDLERS, Tick
+from loreli_ray.policy import ignored, reapable, stage
+from loreli_ray.roles import DEMANDS, HANDLERS, UPKEEP, Handler, Tick
 
 _SETTLE = 0.05
 _LONG = 600.0
@@ -43,6 +44,7 @@ class Reactor:
         self._woken = asyncio.Event()
         self._plan = ScalePlan()
         self._paused = False
+        self._told = frozenset[str]()
         self._loop = asyncio.get_running_loop().create_task(self._edge.forever("tick", self._turn, self._clock))
 
     async def wake(self) -> None:
@@ -81,11 +83,15 @@ class Reactor:
             single=team.single,
             deaths=team.deaths,
         )
+        self._tell_ignored(snapshot)
         await self._post(tick)
+        if snapshot.stale:
+            await self._carry_out(self._intents(tick, UPKEEP))
+            return False
         with self._edge.guard("settling"):
             if await self._deeds.settle_all(snapshot):
                 return True
-        intents = self._intents(tick)
+        intents = self._intents(tick, HANDLERS)
         landed = await self._land_one([intent for intent in intents if isinstance(intent, Land)])
         rest = [intent for intent in intents if not isinstance(intent, Land)]
         await self._carry_out([intent for intent in rest if landed is None or intent.issue != landed.issue])
@@ -93,9 +99,9 @@ class Reactor:
         await self._reap(team.fleet, snapshot)
         return landed is not None
 
-    def _intents(self, tick: Tick) -> list[Intent]:
+    def _intents(self, tick: Tick, handlers: Mapping[str, Handler]) -> list[Intent]:
         wanted: list[Intent] = []
-        for name, handler in HANDLERS.items():
+        for name, handler in handlers.items():
             with self._edge.guard("a role failed", handler=name):
                 wanted += list(handler(tick))
         return wanted
@@ -131,6 +137,13 @@ class Reactor:
         for name in reapable(fleet, snapshot=snapshot):
             with self._edge.guard("reaping", agent=name):
                 await self._supervisor.call("stop", name, Cause.SHUTDOWN, "all work is done")
+
+    def _tell_ignored(self, snapshot: Snapshot) -> None:
+        """What steers nothing, and why, once each into the log."""
+        found = {one.what: one.why for one in ignored(snapshot, config=self._config)}
+        for what in found.keys() - self._told:
+            self._log.info("ignored", what=what, why=found[what])
+        self._told = frozenset(found)
 
     async def _post(self, tick: Tick) -> None:
         """Tells the supervisor what is seen, before anything is done about it."""

@@ -26,6 +26,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic.alias_generators import to_camel
 
 from loreli_ray.config.command import PLACEHOLDERS, placeholders
 from loreli_ray.config.mistakes import joined, mistake, mistake_at, one_of
@@ -148,12 +149,43 @@ class HubConfig(Section):
         description="The branch to work from and to merge into; the repository's default branch if absent.",
     )
     min_write_interval: Seconds = Field(default=1.0, description="The least time between two writes to the git host.")
+    poll: Annotated[Seconds, Field(gt=0)] = Field(
+        default=15.0, description="How often the git host is asked whether something moved; costs nothing when not."
+    )
+    max_text: Count = Field(
+        default=20_000, description="How many characters of an issue, a comment or a review are read; the rest is cut."
+    )
+    working_label: Label = Field(default="loreli:working", description="The label of an issue that an agent works on.")
+    review_label: Label = Field(default="loreli:review", description="The label of an issue that is being reviewed.")
+    approved_label: Label = Field(
+        default="loreli:approved",
+        description="With one account: the label of what the other side approved; taken off, it is not landed.",
+    )
+    note_interval: Seconds = Field(
+        default=60.0, description="The least time between two edits of the status comment beneath an issue."
+    )
+    up_to_date: bool = Field(
+        default=True,
+        description="Whether only what holds the present base is landed; else what has no conflict with it.",
+    )
+    required_checks: tuple[Text, ...] = Field(
+        default=(), description="Checks that must be green before landing, beside those that the host requires."
+    )
+    check_timeout: Annotated[Seconds, Field(gt=0)] = Field(
+        default=3600.0, description="How long a check may run before a human is asked."
+    )
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
-        if self.label == self.human_label:
-            blamed = "human_label" if "human_label" in self.model_fields_set else "label"
-            raise mistake_at(blamed, self.label, "is both label and humanLabel", right="two labels that differ")
+        taken: dict[str, str] = {}
+        for name in ("label", "human_label", "working_label", "review_label", "approved_label"):
+            label = getattr(self, name).casefold()
+            if label in taken:
+                pair = (taken[label], name)
+                blamed = next((one for one in reversed(pair) if one in self.model_fields_set), name)
+                said = f"is both {to_camel(pair[0])} and {to_camel(pair[1])}"
+                raise mistake_at(blamed, getattr(self, blamed), said, right="two labels that differ")
+            taken[label] = name
         return self
 
 
@@ -164,6 +196,10 @@ class TrustConfig(Section):
         default=("OWNER", "MEMBER", "COLLABORATOR"),
         min_length=1,
         description="The relations to the repository that make an author trusted, as GitHub names them.",
+    )
+    adoption: bool = Field(
+        default=True,
+        description="Whether a stranger's issue is work once somebody who may write here gave it the label.",
     )
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
+
+State = Literal["error", "failure", "pending", "success"]
+"""Of a commit's status."""
 
 
 class Shape(BaseModel):
@@ -23,14 +29,24 @@ class Label(Shape):
     name: str
 
 
+class PullLink(Shape):
+    merged_at: datetime | None = None
+
+
 class Issue(Shape):
+    """An issue, or a pull request as the issues API shows it."""
+
     number: int
     title: str
     body: str | None = None
     user: User | None = None
+    state: str = "open"
     author_association: str = "NONE"
     labels: tuple[Label | str, ...] = ()
-    pull_request: dict[str, object] | None = None
+    assignees: tuple[User, ...] = ()
+    comments: int = 0
+    updated_at: datetime | None = None
+    pull_request: PullLink | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -38,9 +54,39 @@ class Issue(Shape):
 
 
 class Comment(Shape):
+    """A comment on an issue, or on a line of a change (`path`)."""
+
     id: int
     body: str | None = None
     user: User | None = None
+    author_association: str = "NONE"
+    updated_at: datetime | None = None
+    path: str = ""
+    line: int | None = None
+    pull_request_review_id: int | None = None
+
+
+class IssueEvent(Shape):
+    event: str
+    actor: User | None = None
+    label: Label | None = None
+
+
+class Permission(Shape):
+    permission: str
+    role_name: str | None = None
+
+
+class RequiredChecks(Shape):
+    contexts: tuple[str, ...] = ()
+
+
+class Protection(Shape):
+    required_status_checks: RequiredChecks = RequiredChecks()
+
+
+class Branch(Shape):
+    protection: Protection = Protection()
 
 
 class Ref(Shape):
@@ -59,6 +105,7 @@ class Pull(Shape):
     mergeable: bool | None = None
     merge_commit_sha: str | None = None
     labels: tuple[Label, ...] = ()
+    updated_at: datetime | None = None
     head: Ref
     base: Ref
 
@@ -69,8 +116,52 @@ class Review(Shape):
     body: str | None = None
     commit_id: str | None = None
     user: User | None = None
+    author_association: str = "NONE"
+    submitted_at: datetime | None = None
+
+
+class Output(Shape):
+    title: str | None = None
+    summary: str | None = None
+
+
+class CheckRun(Shape):
+    id: int
+    name: str
+    status: str
+    conclusion: str | None = None
+    started_at: datetime | None = None
+    html_url: str | None = None
+    output: Output = Output()
+
+
+class CheckRuns(Shape):
+    total_count: int
+    check_runs: tuple[CheckRun, ...] = ()
+
+
+class CommitStatus(Shape):
+    context: str
+    state: State
+    description: str | None = None
+    target_url: str | None = None
+    updated_at: datetime | None = None
+
+
+class CombinedStatus(Shape):
+    statuses: tuple[CommitStatus, ...] = ()
+
+
+class Comparison(Shape):
+    behind_by: int
 
 
 class Merged(Shape):
     sha: str
     merged: bool
+
+
+class Status(Shape):
+    context: str
+    state: State
+    description: str | None = None

@@ -69,6 +69,7 @@ class Transport:
         self._last_write = float("-inf")
         self._writing = asyncio.Lock()
         self._seen: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._told: dict[str, bytes] = {}
         self.budget = Budget()
 
     async def close(self) -> None:
@@ -77,6 +78,15 @@ class Transport:
     async def get(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T:
         """A conditional GET, parsed as `shape`; asked again up to three times when the host is unavailable."""
         return _parse(await self._read(url, params=params), shape, url=url)
+
+    async def news(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T | None:
+        """The same, but None when it still is what it was when last asked for."""
+        content = await self._read(url, params=params)
+        key = _key(url, params)
+        if self._told.get(key) is content:
+            return None
+        self._told[key] = content
+        return _parse(content, shape, url=url)
 
     async def pages(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> list[T]:
         """Every page of a listing."""
@@ -105,7 +115,7 @@ class Transport:
         return _parse(await self.write(method, url, json), shape, url=url)
 
     async def _read(self, url: str, *, params: Mapping[str, str | int] | None) -> bytes:
-        key = str(httpx.URL(url, params=dict(params or {})))
+        key = _key(url, params)
         for attempt in range(1, READ_TRIES + 1):
             try:
                 return await self._read_once(url, key=key, params=params)
@@ -154,6 +164,10 @@ class Transport:
             paid=self.budget.paid + (not free),
             free=self.budget.free + free,
         )
+
+
+def _key(url: str, params: Mapping[str, str | int] | None) -> str:
+    return str(httpx.URL(url, params=dict(params or {})))
 
 
 def _parse(content: bytes, shape: type[T], *, url: str) -> T:

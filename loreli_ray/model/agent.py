@@ -39,7 +39,7 @@ class Feedback(Value):
     """What came back on a pull request: a review, or the landing line's evidence. `key` tells one from another."""
 
     key: str
-    kind: str  # "review", "conflict" or "takeover"
+    kind: str  # "review", "comment", "conflict", "checks" or "takeover"
     text: str
     by: str = ""
 
@@ -48,7 +48,8 @@ class Assignment(Value):
     """What an agent is to do.
 
     For an action agent: `issue` on `branch`, begun at `start`; `submitted` is the head that it last handed in.
-    For a reviewer: `pull` at exactly `head`, in round `round`. `generation` is the claim's.
+    For a reviewer: `pull` at exactly `head`, in round `round`. `generation` is the claim's; `remarks` is what people
+    had said when the work was given out.
     """
 
     role: Role
@@ -65,6 +66,7 @@ class Assignment(Value):
     author: str = ""
     submitted: str | None = None
     feedback: tuple[Feedback, ...] = ()
+    remarks: tuple[Feedback, ...] = ()
 
     @property
     def key(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from loreli_ray.model.agent import Assignment, Feedback
-from loreli_ray.model.snapshot import Claim, Pull
+from loreli_ray.model.snapshot import Claim, Pull, Review
 from loreli_ray.model.values import Value
 
 
@@ -92,6 +92,61 @@ class Land(Value):
         return f"land/{self.pull.number}/{self.pull.head}"
 
 
+class Settle(Value):
+    """Do what follows the merge of pull request `pull`: its branch and its claim go, its issue is closed."""
+
+    kind: Literal["settle"] = "settle"
+    issue: int
+    pull: int
+
+    @property
+    def key(self) -> str:
+        return f"settle/{self.issue}/{self.pull}"
+
+
+class UpdateBranch(Value):
+    """Have the host merge the present base into a pull request's head."""
+
+    kind: Literal["update"] = "update"
+    pull: Pull
+    issue: int
+    base_head: str
+
+    @property
+    def key(self) -> str:
+        return f"update/{self.pull.number}/{self.pull.head}/{self.base_head}"
+
+
+class Stamp(Value):
+    """Write the team's verdict on a pull request's head as label and commit status; None takes the label off."""
+
+    kind: Literal["stamp"] = "stamp"
+    pull: Pull
+    issue: int
+    verdict: Review | None
+
+    @property
+    def key(self) -> str:
+        return f"stamp/{self.pull.number}/{self.pull.head}"
+
+
+class Show(Value):
+    """Show people how an issue stands: its labels, whether the team is assigned, the one status comment.
+
+    What is None stays as it is.
+    """
+
+    kind: Literal["show"] = "show"
+    issue: int
+    labels: tuple[str, ...] | None = None
+    assigned: bool | None = None
+    note: str | None = None
+
+    @property
+    def key(self) -> str:
+        return f"show/{self.issue}"
+
+
 class ClosePull(Value):
     """Close a pull request that nobody will finish, and say why."""
 
@@ -131,4 +186,18 @@ class AskHuman(Value):
         return f"ask/{self.issue}"
 
 
-Intent = ClaimIssue | RenewClaim | ReleaseClaim | Dispatch | Forward | Land | ClosePull | Complete | AskHuman
+Intent = (
+    ClaimIssue
+    | RenewClaim
+    | ReleaseClaim
+    | Dispatch
+    | Forward
+    | Land
+    | Settle
+    | UpdateBranch
+    | Stamp
+    | Show
+    | ClosePull
+    | Complete
+    | AskHuman
+)

@@ -53,6 +53,15 @@ class Outcome(StrEnum):
     COMMENT = "COMMENT"
 
 
+class CheckState(StrEnum):
+    """What check runs and commit statuses say of a head."""
+
+    NONE = "none"
+    PENDING = "pending"
+    GREEN = "green"
+    RED = "red"
+
+
 class Sign(StrEnum):
     """What shows that an agent gets on (progress), or that something works for it (busy)."""
 

@@ -6,7 +6,8 @@ from loreli_ray.policy.health import derive, health, judge, silence
 from loreli_ray.policy.intensity import exceeded
 from loreli_ray.policy.reap import reapable
 from loreli_ray.policy.scaling import plan
-from loreli_ray.policy.stages import stage, trusted
+from loreli_ray.policy.stages import stage
+from loreli_ray.policy.trust import ignored, trusted
 
 __all__ = [
     "Breaker",
@@ -15,6 +16,7 @@ __all__ = [
     "derive",
     "exceeded",
     "health",
+    "ignored",
     "judge",
     "plan",
     "reapable",

@@ -18,8 +18,3 @@ def stage(issue: Issue, *, snapshot: Snapshot, config: Config) -> Stage:
         return Stage.APPROVED if verdict.outcome is Outcome.APPROVE else Stage.CHANGES_REQUESTED
     claim = snapshot.claim(issue.number)
     return Stage.CLAIMED if claim is not None and claim.held(snapshot.at) else Stage.OPEN
-
-
-def trusted(issue: Issue, *, config: Config) -> bool:
-    """Whether the author may start work (DESIGN section 6)."""
-    return issue.association in config.trust.associations

@@ -92,7 +92,7 @@ def scan(tick: Tick) -> Iterator[Intent]:
     waiting = (issue for issue in _unclaimed(tick) if issue.number not in given)
     for agent, issue in zip(idle.values(), waiting, strict=False):
         claim = tick.snapshot.claim(issue.number)
-        work = _assignment(issue, agent=agent.name, generation=claims.next_generation(claim), tick=tick)
+        work = _assignment(issue, agent=agent.name, generation=tick.next_generation(issue.number), tick=tick)
         yield ClaimIssue(agent=agent.name, assignment=work, replaces=claim)
 
 
@@ -131,13 +131,15 @@ def _needs_author(issue: Issue, *, tick: Tick) -> bool:
     claim = tick.snapshot.claim(issue.number)
     if not claims.free(claim, now=tick.now, claims=tick.config.claims) or tick.worker_on(issue.number) is not None:
         return False
+    if tick.unsettled(issue.number) is not None:
+        return False
     pull = tick.snapshot.pull_for(issue.number)
     if pull is None or pull.by is None:
         return True
     if claim is not None and claim.generation > pull.by.generation:
         return True  # who took it over is gone, too
     objected = pull.verdict is not None and not pull.approved
-    return (objected or pull.mergeable is False) and not tick.worn_out(pull)
+    return (objected or feedback.obstacle(pull) is not None) and not tick.worn_out(pull)
 
 
 def _owns(claim: Claim, member: Member, *, tick: Tick) -> bool:
@@ -160,6 +162,7 @@ def _assignment(issue: Issue, *, agent: str, generation: int, tick: Tick) -> Ass
         branch=branch if generation == 1 else f"{branch}-{generation}",
         base=tick.snapshot.base,
         start=tick.snapshot.base_head,
+        remarks=feedback.of_people(issue, tick.snapshot.pull_for(issue.number), config=tick.config),
     )
     earlier = tick.snapshot.pull_for(issue.number)
     if earlier is None or earlier.by is None:

@@ -72,7 +72,8 @@ def brief(assignment: Assignment, *, session: str, test: str | None) -> str:
 
 def _fence(assignment: Assignment, *, session: str) -> str:
     """A line that is nowhere in the texts it stands around: it hangs on all of them, so none can hold it on purpose."""
-    foreign = [assignment.title, assignment.body, *(feedback.text for feedback in assignment.feedback)]
+    said = [feedback.text for feedback in (*assignment.feedback, *assignment.remarks)]
+    foreign = [assignment.title, assignment.body, *said]
     for salt in count():
         seed = "\0".join([str(salt), session, assignment.key, *foreign])
         fence = "data-" + hashlib.sha256(seed.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""The review role: the other side judges each pull request; its verdict goes back; what is good lands (SPEC L3)."""
+"""The review role: the other side judges each pull request (SPEC L3)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from loreli_ray.model import (
     Complete,
     Demand,
     Dispatch,
-    Feedback,
-    Forward,
     Intent,
-    Land,
     Member,
     Pull,
     Role,
@@ -38,37 +35,6 @@ def scan(tick: Tick) -> Iterator[Intent]:
     for pull, reviewer in _matched(_unserved(tick), tick.fleet.idle(Role.REVIEWER), tick=tick):
         if reviewer is not None:
             yield Dispatch(agent=reviewer.name, assignment=_assignment(pull, tick=tick))
-
-
-def forward(tick: Tick) -> Iterator[Intent]:
-    """Hands back what keeps a pull request from landing: a review that does not approve, or a conflict, once each.
-
-    An author who waits for an answer that it was given already handed in while that was on its way: it is told again.
-    """
-    for pull in tick.pulls:
-        assert pull.by is not None
-        author, news = tick.author_of(pull), _news(pull, tick=tick)
-        if author is None or author.assignment is None or news is None or tick.worn_out(pull):
-            continue
-        work = author.assignment
-        if all(given.key != news.key for given in work.feedback) or work.submitted == pull.head:
-            yield Forward(agent=author.name, issue=pull.by.issue, feedback=news)
-
-
-def land(tick: Tick) -> Iterator[Intent]:
-    """The landing line: approved by the other side at exactly this head, and mergeable, oldest first.
-
-    One of them is landed in a tick, for that moves the base.
-    """
-    for pull in tick.pulls:
-        verdict = pull.verdict
-        if pull.by is None or verdict is None or verdict.by is None:
-            continue
-        other_side = verdict.by.side is pull.by.side.opposite
-        if pull.approved and pull.mergeable is True and not pull.draft and (other_side or tick.single):
-            issue = tick.snapshot.issue(pull.by.issue)
-            title = issue.title if issue is not None else pull.title
-            yield Land(pull=pull, issue=pull.by.issue, title=title, rounds=len(pull.verdicts))
 
 
 def escalate(tick: Tick) -> Iterator[Intent]:
@@ -112,22 +78,16 @@ def _matched(pulls: Sequence[Pull], members: Sequence[Member], *, tick: Tick) ->
 
 
 def _waiting(tick: Tick) -> list[Pull]:
-    """Those that wait for a verdict on their present head. One in conflict goes back to its author first."""
+    """Those that wait for a verdict on their present head. One in conflict or with a red check goes back first."""
     return [
         pull
         for pull in tick.pulls
-        if pull.verdict is None and pull.mergeable is not False and not pull.draft and not tick.worn_out(pull)
+        if pull.verdict is None and not tick.worn_out(pull) and not pull.draft and feedback.obstacle(pull) is None
     ]
 
 
 def _unserved(tick: Tick) -> list[Pull]:
     return [pull for pull in _waiting(tick) if tick.reviewer_of(pull) is None]
-
-
-def _news(pull: Pull, *, tick: Tick) -> Feedback | None:
-    if pull.verdict is not None and not pull.approved:
-        return feedback.of_review(pull.verdict)
-    return feedback.of_conflict(pull, snapshot=tick.snapshot) if pull.mergeable is False else None
 
 
 def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
@@ -147,4 +107,5 @@ def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
         round=len(pull.verdicts) + 1,
         author=pull.by.agent,
         feedback=tuple(feedback.of_review(review) for review in pull.verdicts),
+        remarks=feedback.of_people(issue, pull, config=tick.config),
     )

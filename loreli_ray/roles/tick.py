@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from loreli_ray.config import Config
-from loreli_ray.model import Fleet, Issue, Member, Pull, Role, Snapshot
-from loreli_ray.policy import trusted
+from loreli_ray.model import Fleet, Issue, Member, Merged, Pull, Role, Snapshot
+from loreli_ray.policy import claims, trusted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +53,17 @@ class Tick:
                 found.append(pull)
         return tuple(sorted(found, key=lambda pull: pull.number))
 
+    def unsettled(self, issue: int) -> Merged | None:
+        """The merged pull request of an open issue whose claim is still as it was when it was merged."""
+        merged, claim = self._merged.get(issue), self.snapshot.claim(issue)
+        return merged if merged is not None and claim is not None and claim.generation == merged.by.generation else None
+
+    def next_generation(self, issue: int) -> int:
+        """The number only ever rises, also for an issue that was landed and opened again."""
+        merged = self._merged.get(issue)
+        landed = merged.by.generation + 1 if merged is not None else 1
+        return max(claims.next_generation(self.snapshot.claim(issue)), landed)
+
     def worn_out(self, pull: Pull) -> bool:
         """Whether the rounds of review are used up without agreement."""
         return pull.objections >= self.config.review.max_rounds and not pull.approved
@@ -78,6 +89,10 @@ class Tick:
         if pull.by is None or member.name == pull.by.agent:
             return False
         return self.single or member.spec.side is pull.by.side.opposite
+
+    @cached_property
+    def _merged(self) -> dict[int, Merged]:
+        return {one.by.issue: one for one in sorted(self.snapshot.merged, key=lambda one: one.by.generation)}
 
     @cached_property
     def _workers(self) -> dict[int, Member]:

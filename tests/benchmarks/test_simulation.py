@@ -94,7 +94,7 @@ def test_a_plan_that_forgets_the_caps_is_caught(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("name", "handler", "what"),
     [
-        ("reviewer.land", hasty, "landed without a verdict"),
+        ("landing.land", hasty, "landed without a verdict"),
         ("action.escalate", mute, "no human was told why"),
     ],
 )

@@ -20,8 +20,9 @@ theme: [lotr, zelda]
 model: powerful
 test: "[ -f x ] && make test"
 hub: {apiUrl: "http://127.0.0.1:8080/api/", label: team, humanLabel: person, mergeMethod: rebase, base: release/1.x,
-  minWriteInterval: 0}
-trust: {associations: [OWNER, NONE]}
+  minWriteInterval: 0, poll: 5s, maxText: 500, workingLabel: doing, reviewLabel: judging, approvedLabel: good,
+  noteInterval: 10s, upToDate: no, requiredChecks: [build], checkTimeout: 10m}
+trust: {associations: [OWNER, NONE], adoption: no}
 timeouts: {stall: 20m, rapidDeath: 1s, busy: 30m, shutdown: 2s, poll: 100ms, nudge: false, call: 1s, start: 3s}
 scaling: {maxAgents: 3, maxPerRole: {action: 2, risk: 0}, maxPerTick: 1, cooldown: 0, memory: 1GiB}
 watch: {interval: 5s}
@@ -60,8 +61,17 @@ def test_defaults() -> None:
             "merge_method": "squash",
             "base": None,
             "min_write_interval": 1.0,
+            "poll": 15.0,
+            "max_text": 20_000,
+            "working_label": "loreli:working",
+            "review_label": "loreli:review",
+            "approved_label": "loreli:approved",
+            "note_interval": 60.0,
+            "up_to_date": True,
+            "required_checks": [],
+            "check_timeout": 3600.0,
         },
-        "trust": {"associations": ["OWNER", "MEMBER", "COLLABORATOR"]},
+        "trust": {"associations": ["OWNER", "MEMBER", "COLLABORATOR"], "adoption": True},
         "timeouts": {
             "stall": 600.0,
             "rapid_death": 15.0,

@@ -21,7 +21,7 @@ from loreli_ray.model import (
     Review,
     Role,
 )
-from loreli_ray.roles import reviewer
+from loreli_ray.roles import feedback, landing, reviewer
 from tests.policy.kit import NOW, by, claim, issue, member, pull, review, review_work, work
 from tests.roles.kit import tick, wanted
 
@@ -150,7 +150,7 @@ def test_a_review_that_is_needed_goes_on() -> None:
 @pytest.mark.parametrize("outcome", [CHANGES, REMARK])
 def test_what_is_no_approval_goes_back_to_the_author_once(outcome: Outcome) -> None:
     judged = (issue(), claim(), pull(10, review(outcome)))
-    (intent,) = wanted(reviewer.forward, *judged, author())
+    (intent,) = wanted(feedback.forward, *judged, author())
     assert isinstance(intent, Forward)
     assert (intent.agent, intent.feedback.key, intent.feedback.kind, intent.feedback.by) == (
         "ann",
@@ -158,25 +158,25 @@ def test_what_is_no_approval_goes_back_to_the_author_once(outcome: Outcome) -> N
         "review",
         "bob",
     )
-    assert wanted(reviewer.forward, *judged, author(intent.feedback, submitted=None)) == []
+    assert wanted(feedback.forward, *judged, author(intent.feedback, submitted=None)) == []
 
 
 def test_an_author_who_handed_in_while_the_review_came_back_is_told_again() -> None:
     judged = (issue(), claim(), pull(10, review(CHANGES)))
-    (first,) = wanted(reviewer.forward, *judged, author())
+    (first,) = wanted(feedback.forward, *judged, author())
     assert isinstance(first, Forward)
-    assert wanted(reviewer.forward, *judged, author(first.feedback, submitted="h1")) == [first]
+    assert wanted(feedback.forward, *judged, author(first.feedback, submitted="h1")) == [first]
 
 
 def test_a_conflict_goes_back_once_for_each_head_also_after_an_approval() -> None:
-    (intent,) = wanted(reviewer.forward, issue(), claim(), pull(10, review(), mergeable=False), author())
+    (intent,) = wanted(feedback.forward, issue(), claim(), pull(10, review(), mergeable=False), author())
     assert isinstance(intent, Forward)
     assert intent.feedback.kind == "conflict"
     assert "merge `origin/main`" in intent.feedback.text
     again = (issue(), claim(), pull(mergeable=False), author(intent.feedback, submitted=None))
-    assert wanted(reviewer.forward, *again) == []
+    assert wanted(feedback.forward, *again) == []
     moved = (issue(), claim(), pull(mergeable=False, head="h2"), author(intent.feedback, submitted="h2"))
-    assert len(wanted(reviewer.forward, *moved)) == 1
+    assert len(wanted(feedback.forward, *moved)) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_conflict_goes_back_once_for_each_head_also_after_an_approval() -> Non
     ],
 )
 def test_what_is_not_forwarded(things: tuple[Issue | Claim | Pull | Member, ...]) -> None:
-    assert wanted(reviewer.forward, *things) == []
+    assert wanted(feedback.forward, *things) == []
 
 
 # ── land ──
@@ -202,26 +202,26 @@ def test_what_is_not_forwarded(things: tuple[Issue | Claim | Pull | Member, ...]
 
 def test_what_is_approved_by_the_other_side_at_this_head_lands() -> None:
     good = pull(10, review(CHANGES, commit="h0"), review(id=2))
-    (intent,) = wanted(reviewer.land, issue(), claim(), good)
+    (intent,) = wanted(landing.land, issue(), claim(), good)
     assert intent == Land(pull=good, issue=1, title=issue().title, rounds=2)
 
 
 def test_it_lands_also_without_its_author() -> None:
-    assert len(wanted(reviewer.land, issue(), claim(until=0), pull(10, review()))) == 1
+    assert len(wanted(landing.land, issue(), claim(until=0), pull(10, review()))) == 1
 
 
 def test_one_that_the_host_refuses_holds_up_no_other() -> None:
     two = pull(11, review(), author=by("cat", issue=2))
-    intents = wanted(reviewer.land, issue(), issue(2), claim(), claim(2, agent="cat"), pull(10, review()), two)
+    intents = wanted(landing.land, issue(), issue(2), claim(), claim(2, agent="cat"), pull(10, review()), two)
     assert [intent.issue for intent in intents] == [1, 2]
 
 
 def test_the_last_verdict_on_a_head_counts_and_one_on_an_older_head_never() -> None:
     objected, approved = review(CHANGES, id=1), review(id=2)
-    assert wanted(reviewer.land, issue(), claim(), pull(10, approved, objected)) == []
-    assert len(wanted(reviewer.land, issue(), claim(), pull(10, objected, approved))) == 1
+    assert wanted(landing.land, issue(), claim(), pull(10, approved, objected)) == []
+    assert len(wanted(landing.land, issue(), claim(), pull(10, objected, approved))) == 1
     late = review(CHANGES, commit="h0", id=3)
-    assert len(wanted(reviewer.land, issue(), claim(), pull(10, approved, late))) == 1
+    assert len(wanted(landing.land, issue(), claim(), pull(10, late, approved))) == 1
 
 
 @pytest.mark.parametrize(
@@ -245,11 +245,11 @@ def test_the_last_verdict_on_a_head_counts_and_one_on_an_older_head_never() -> N
     ],
 )
 def test_what_does_not_land(things: tuple[Issue | Claim | Pull, ...]) -> None:
-    assert wanted(reviewer.land, *things) == []
+    assert wanted(landing.land, *things) == []
 
 
 def test_one_side_alone_lands_what_it_approved() -> None:
-    assert len(wanted(reviewer.land, issue(), claim(), pull(10, review(side=Side.YIN)), single=True)) == 1
+    assert len(wanted(landing.land, issue(), claim(), pull(10, review(side=Side.YIN)), single=True)) == 1
 
 
 # ── escalate ──
