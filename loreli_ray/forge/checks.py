@@ -10,6 +10,8 @@ from loreli_ray.forge.records import CheckRun, CommitStatus, Repository, User
 from loreli_ray.forge.refusal import not_found
 from loreli_ray.forge.store import Store
 
+_VERDICTS = {"success": "success", "neutral": "success", "skipped": "success"}
+
 
 class Checks:
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -57,6 +59,17 @@ class Checks:
                 created_at=int(self._clock.now()),
             )
         return self.statuses(repository, sha)[0]
+
+    def verdicts(self, repository: Repository, sha: str) -> dict[str, str]:
+        """Of every context and check run the last word: success, failure or pending."""
+        found: dict[str, str] = {}
+        for run in self.runs(repository, sha):
+            found.setdefault(run.name, _VERDICTS.get(run.conclusion or "", "failure") if run.conclusion else "pending")
+        for status in self.latest(repository, sha):
+            verdict = "failure" if status.state == "error" else status.state
+            if found.get(status.context, "success") == "success":
+                found[status.context] = verdict
+        return found
 
     def runs(self, repository: Repository, sha: str) -> list[CheckRun]:
         """Newest first."""

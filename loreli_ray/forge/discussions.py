@@ -1,8 +1,8 @@
 """Discussions: their categories, comments, replies and answers.
 
 Invariants: numbers come from the sequence of the issues; a category belongs to its repository; a reply answers a
-comment, never another reply; an answer is a comment of a discussion whose category takes answers. A repository has
-categories from the moment discussions are switched on, and keeps everything when they are switched off.
+comment, never another reply; an answer is a comment of a discussion whose category takes answers. Switching discussions
+off hides everything and loses nothing.
 """
 
 from __future__ import annotations
@@ -37,18 +37,6 @@ class Discussions:
         """Switches discussions on or off."""
         with self._store.write() as db:
             db.update("repositories", repository.id, has_discussions=on)
-            if on and not db.value("SELECT 1 FROM discussion_categories WHERE repository_id = ?", repository.id):
-                for name, slug, emoji, description, answerable in CATEGORIES:
-                    db.insert(
-                        "discussion_categories",
-                        repository_id=repository.id,
-                        name=name,
-                        slug=slug,
-                        emoji=emoji,
-                        description=description,
-                        is_answerable=answerable,
-                        created_at=self._now(),
-                    )
 
     def categories(self, repository: Repository) -> list[DiscussionCategory]:
         """In the order they were made; none while discussions are off."""
@@ -213,6 +201,21 @@ class Discussions:
 
     def _now(self) -> int:
         return int(self._clock.now())
+
+
+def furnish(db: Database, repository_id: int, *, now: int) -> None:
+    """Gives a new repository its categories."""
+    for name, slug, emoji, description, answerable in CATEGORIES:
+        db.insert(
+            "discussion_categories",
+            repository_id=repository_id,
+            name=name,
+            slug=slug,
+            emoji=emoji,
+            description=description,
+            is_answerable=answerable,
+            created_at=now,
+        )
 
 
 def _discussion(db: Database, discussion_id: int) -> Discussion:

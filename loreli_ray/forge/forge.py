@@ -15,11 +15,17 @@ from typing import Any, Literal, TypeVar
 
 from loreli_ray.clock import Clock, SystemClock
 from loreli_ray.errors import ForgeError
+from loreli_ray.forge.apps import Apps
 from loreli_ray.forge.checks import Checks
-from loreli_ray.forge.discussions import Discussions
-from loreli_ray.forge.issues import DEFAULT_LABELS, Issues
+from loreli_ray.forge.discussions import Discussions, furnish
+from loreli_ray.forge.events import Events
+from loreli_ray.forge.issues import Issues
+from loreli_ray.forge.labels import DEFAULT_LABELS
+from loreli_ray.forge.protections import Protections
 from loreli_ray.forge.pulls import Pulls
+from loreli_ray.forge.reactions import Reactions
 from loreli_ray.forge.records import (
+    App,
     CheckRun,
     Comment,
     CommitStatus,
@@ -33,7 +39,7 @@ from loreli_ray.forge.records import (
     ReviewComment,
     User,
 )
-from loreli_ray.forge.refusal import not_found
+from loreli_ray.forge.refusal import invalid, not_found
 from loreli_ray.forge.repository import GitRepository, place
 from loreli_ray.forge.reviews import Reviews
 from loreli_ray.forge.store import Database, Store
@@ -66,10 +72,14 @@ class Forge:
     def __init__(self, store: Store, root: Path, clock: Clock) -> None:
         self.clock = clock
         self.issues = Issues(store, clock)
-        self.pulls = Pulls(store, clock, root)
-        self.reviews = Reviews(store, clock, root, self.pulls)
+        self.events = Events(store)
+        self.apps = Apps(store, clock)
         self.checks = Checks(store, clock)
         self.discussions = Discussions(store, clock)
+        self.protections = Protections(store, self.checks)
+        self.pulls = Pulls(store, clock, root, self.protections)
+        self.reactions = Reactions(store, clock)
+        self.reviews = Reviews(store, clock, root, self.pulls)
         self._store = store
         self.root = root
 
@@ -103,9 +113,9 @@ class Forge:
             return self._user(db, login).token
 
     def token(self, login: str) -> str:
-        """Raises `ForgeError` if there is no such user."""
+        """Raises `ForgeError` if there is no such user; an app has no token to keep."""
         user = self.user(login)
-        if not user:
+        if not user or user.is_bot:
             raise ForgeError("there is no such user", subject=login)
         return user.token
 
@@ -121,9 +131,20 @@ class Forge:
         return user
 
     def authenticate(self, token: str) -> User | None:
-        """Whose token this is."""
+        """Whose token this is; an app's installation acts as its bot."""
         with self._store.read() as db:
-            return db.one(User, "SELECT * FROM users WHERE token = ?", token)
+            user = db.one(User, "SELECT * FROM users WHERE token = ? AND kind = 'User'", token)
+        return user or self.apps.bot(token)
+
+    def add_app(self, slug: str, *, public_key: str, account: str) -> App:
+        """Registers an app with its RSA key (PEM), installed on all repositories of the user `account` (made if new).
+
+        It acts as `slug[bot]`. Raises `ForgeError` for a bad slug or key, and a slug that is taken.
+        """
+        self.add_user(account)
+        owner = self.user(account)
+        assert owner
+        return self.apps.add(slug, public_key=public_key, account=owner)
 
     # Repositories --------------------------------------------------------------------------------------------------
 
@@ -159,6 +180,7 @@ class Forge:
                         description=description,
                         is_default=True,
                     )
+                furnish(db, repository_id, now=now)
                 folder = self.root / user.login
                 folder.mkdir(exist_ok=True)
                 place(made, folder / f"{name}.git")
@@ -183,12 +205,45 @@ class Forge:
     def git(self, repository: Repository) -> GitRepository:
         return GitRepository(repository.path(self.root))
 
+    def repositories_of(self, user_id: int) -> list[Repository]:
+        """By name."""
+        with self._store.read() as db:
+            return db.all(Repository, f"{_SELECT} WHERE r.owner_id = ? ORDER BY r.name", user_id)
+
+    def edit_repository(self, repository: Repository, changes: Mapping[str, Any]) -> Repository:
+        """`changes` may hold what `Repository` calls private, default_branch, description, allow_…, has_… and archived.
+
+        Raises `Refusal` (422) for a branch that is not there, and where no way to merge would be left.
+        """
+        branch = changes.get("default_branch", repository.default_branch)
+        if branch != repository.default_branch:
+            if branch not in self.git(repository).heads():
+                raise invalid("Repository", field="default_branch", message=f"The branch {branch} was not found.")
+            self.git(repository).set_head(branch)
+        ways = ("allow_merge_commit", "allow_squash_merge", "allow_rebase_merge")
+        if not any(changes.get(way, getattr(repository, way)) for way in ways):
+            raise invalid("Repository", field="merge_commit_allowed", message="One way to merge must be allowed.")
+        with self._store.write() as db:
+            db.update("repositories", repository.id, **changes)
+        return self._need(repository.full_name)
+
+    def members(self, repository: Repository) -> list[User]:
+        """The owner and the collaborators."""
+        with self._store.read() as db:
+            return db.all(
+                User,
+                "SELECT * FROM users WHERE id = ? OR id IN (SELECT user_id FROM collaborators WHERE repository_id = ?) "
+                "ORDER BY id",
+                repository.owner_id,
+                repository.id,
+            )
+
     def open_issues(self, repository: Repository) -> int:
         """How many issues and pull requests are open."""
         with self._store.read() as db:
             return db.value("SELECT count(*) FROM issues WHERE repository_id = ? AND state = 'open'", repository.id)
 
-    def pushed(self, repository: Repository) -> None:
+    def pushed(self, repository: Repository, *, actor: User | None = None) -> None:
         """To be called after a push: the first one into an empty repository names its default branch."""
         git = self.git(repository)
         heads = git.heads()
@@ -199,6 +254,7 @@ class Forge:
         with self._store.write() as db:
             db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
         self.pulls.refresh(repository)
+        self.pulls.branches_gone(repository, actor=actor)
 
     # Who may do what -----------------------------------------------------------------------------------------------
 
@@ -210,23 +266,14 @@ class Forge:
             db.run("INSERT OR IGNORE INTO collaborators VALUES (?, ?)", repository.id, user.id)
 
     def role(self, user: User | None, repository: Repository) -> Role:
-        """admin: the owner; write: collaborators; read: everybody, of what is public."""
+        """admin: the owner; write: collaborators, and apps installed there; read: everybody, of what is public."""
+        if user and user.is_bot and self.apps.may_write(user, repository):
+            return "write"
         if user and user.id == repository.owner_id:
             return "admin"
         if user and self._is_collaborator(repository, user):
             return "write"
         return "none" if repository.private else "read"
-
-    def members(self, repository: Repository) -> list[User]:
-        """The owner and the collaborators, by login."""
-        with self._store.read() as db:
-            return db.all(
-                User,
-                "SELECT * FROM users WHERE id = ? OR id IN "
-                "(SELECT user_id FROM collaborators WHERE repository_id = ?) ORDER BY login",
-                repository.owner_id,
-                repository.id,
-            )
 
     def create_issue(
         self, full_name: str, *, author: str, title: str, body: str = "", labels: Iterable[str] = ()

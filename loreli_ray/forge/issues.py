@@ -11,23 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from loreli_ray.clock import Clock
+from loreli_ray.forge import labels as tags
+from loreli_ray.forge.events import note, refer
 from loreli_ray.forge.records import Comment, Issue, Label, Repository, User
 from loreli_ray.forge.refusal import invalid, not_found
 from loreli_ray.forge.store import Database, Store
 
-NEW_LABEL_COLOR = "ededed"
-DEFAULT_LABELS = (
-    ("bug", "d73a4a", "Something isn't working"),
-    ("documentation", "0075ca", "Improvements or additions to documentation"),
-    ("duplicate", "cfd3d7", "This issue or pull request already exists"),
-    ("enhancement", "a2eeef", "New feature or request"),
-    ("good first issue", "7057ff", "Good for newcomers"),
-    ("help wanted", "008672", "Extra attention is needed"),
-    ("invalid", "e4e669", "This doesn't seem right"),
-    ("question", "d876e3", "Further information is requested"),
-    ("wontfix", "ffffff", "This will not be worked on"),
-    ("loreli", "5319e7", "Work for the team of agents"),
-)
 _SORTS = {
     "created": "i.created_at",
     "updated": "i.updated_at",
@@ -90,9 +79,10 @@ class Issues:
     ) -> Issue:
         """Raises `Refusal` (422) for an assignee who has no access."""
         with self._store.write() as db:
-            issue = new_issue(db, repository, author=author, title=title, body=body, now=self._now())
-            _set_labels(db, issue, labels)
-            _set_assignees(db, repository, issue, assignees)
+            now = self._now()
+            issue = new_issue(db, repository, author=author, title=title, body=body, now=now)
+            tags.add(db, issue, labels, actor=author, now=now)
+            _set_assignees(db, repository, issue, assignees, actor=author, now=now)
             return issue
 
     def edit(
@@ -106,18 +96,18 @@ class Issues:
         assignees: Iterable[str] | None = None,
     ) -> Issue:
         """`changes` may hold title, body, state and state_reason. A pull request keeps its state here."""
-        columns = dict(changes)
+        columns, now = dict(changes), self._now()
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
             state, reason = columns.pop("state", None), columns.pop("state_reason", None)
             if state and not issue.is_pull:
-                close_or_open(db, issue, state=state, reason=reason, actor=actor, now=self._now())
-            db.update("issues", issue.id, **columns)
+                close_or_open(db, issue, state=state, reason=reason, actor=actor, now=now)
+            rewrite(db, issue, columns, actor=actor, now=now)
             if labels is not None:
-                _set_labels(db, issue, labels)
+                tags.replace(db, issue, labels, actor=actor, now=now)
             if assignees is not None:
-                _set_assignees(db, repository, issue, assignees)
-            touch(db, issue.id, self._now())
+                _set_assignees(db, repository, issue, assignees, actor=actor, now=now)
+            touch(db, issue.id, now)
             return issue_of(db, repository, number)
 
     # Labels --------------------------------------------------------------------------------------------------------
@@ -128,7 +118,7 @@ class Issues:
 
     def label(self, repository: Repository, name: str) -> Label:
         with self._store.read() as db:
-            found = _label(db, repository.id, name)
+            found = tags.find(db, repository.id, name)
         if not found:
             raise not_found()
         return found
@@ -136,40 +126,59 @@ class Issues:
     def create_label(self, repository: Repository, *, name: str, color: str, description: str | None) -> Label:
         """Raises `Refusal` (422) if the name is taken, in whatever case."""
         with self._store.write() as db:
-            if _label(db, repository.id, name):
+            if tags.find(db, repository.id, name):
                 raise invalid("Label", field="name", code="already_exists")
             db.insert("labels", repository_id=repository.id, name=name, color=color, description=description)
-            return _need_label(db, repository.id, name)
+            return tags.need(db, repository.id, name)
 
     def labels_of(self, issue_id: int) -> list[Label]:
         with self._store.read() as db:
-            return _labels_of(db, issue_id)
+            return tags.labels_of(db, issue_id)
 
-    def add_labels(self, repository: Repository, number: int, names: Iterable[str]) -> list[Label]:
+    def edit_label(self, repository: Repository, name: str, *, changes: Mapping[str, Any]) -> Label:
+        """`changes` may hold name, color and description. Raises `Refusal`: 404, 422 for a name that is taken."""
+        with self._store.write() as db:
+            label = tags.find(db, repository.id, name)
+            if not label:
+                raise not_found()
+            twin = tags.find(db, repository.id, changes.get("name", name))
+            if twin and twin.id != label.id:
+                raise invalid("Label", field="name", code="already_exists")
+            db.update("labels", label.id, **changes)
+            return tags.need(db, repository.id, changes.get("name", name))
+
+    def delete_label(self, repository: Repository, name: str) -> None:
+        """Also from every issue that bears it. Raises `Refusal` (404)."""
+        with self._store.write() as db:
+            label = tags.find(db, repository.id, name)
+            if not label:
+                raise not_found()
+            db.run("DELETE FROM issue_labels WHERE label_id = ?", label.id)
+            db.run("DELETE FROM labels WHERE id = ?", label.id)
+
+    def add_labels(self, repository: Repository, number: int, names: Iterable[str], *, actor: User) -> list[Label]:
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
-            _add_labels(db, issue, names)
+            tags.add(db, issue, names, actor=actor, now=self._now())
             touch(db, issue.id, self._now())
-            return _labels_of(db, issue.id)
+            return tags.labels_of(db, issue.id)
 
-    def set_labels(self, repository: Repository, number: int, names: Iterable[str]) -> list[Label]:
+    def set_labels(self, repository: Repository, number: int, names: Iterable[str], *, actor: User) -> list[Label]:
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
-            _set_labels(db, issue, names)
+            tags.replace(db, issue, names, actor=actor, now=self._now())
             touch(db, issue.id, self._now())
-            return _labels_of(db, issue.id)
+            return tags.labels_of(db, issue.id)
 
-    def remove_label(self, repository: Repository, number: int, name: str) -> list[Label]:
+    def remove_label(self, repository: Repository, number: int, name: str, *, actor: User) -> list[Label]:
         """Raises `Refusal` (404) if the issue hasn't got it."""
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
-            label = _label(db, repository.id, name)
-            if not label or not db.run(
-                "DELETE FROM issue_labels WHERE issue_id = ? AND label_id = ?", issue.id, label.id
-            ):
+            label = tags.find(db, repository.id, name)
+            if not label or not tags.remove(db, issue, label, actor=actor, now=self._now()):
                 raise not_found()
             touch(db, issue.id, self._now())
-            return _labels_of(db, issue.id)
+            return tags.labels_of(db, issue.id)
 
     # Assignees -----------------------------------------------------------------------------------------------------
 
@@ -177,23 +186,34 @@ class Issues:
         with self._store.read() as db:
             return db.column("SELECT user_id FROM issue_assignees WHERE issue_id = ? ORDER BY user_id", issue_id)
 
-    def assign(self, repository: Repository, number: int, logins: Iterable[str]) -> Issue:
+    def assign(self, repository: Repository, number: int, logins: Iterable[str], *, actor: User) -> Issue:
         """Adds assignees; who has no access is left out without a word, as GitHub does here."""
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
-            for user_id in filter(None, (_assignable(db, repository, login) for login in logins)):
-                db.run("INSERT OR IGNORE INTO issue_assignees VALUES (?, ?)", issue.id, user_id)
+            for user_id in filter(None, (assignable(db, repository, login) for login in logins)):
+                _assign(db, issue, user_id, actor=actor, now=self._now())
             touch(db, issue.id, self._now())
             return issue_of(db, repository, number)
 
-    def unassign(self, repository: Repository, number: int, logins: Iterable[str]) -> Issue:
+    def unassign(self, repository: Repository, number: int, logins: Iterable[str], *, actor: User) -> Issue:
         with self._store.write() as db:
             issue = issue_of(db, repository, number)
             for login in logins:
-                user = "(SELECT id FROM users WHERE login = ?)"
-                db.run(f"DELETE FROM issue_assignees WHERE issue_id = ? AND user_id = {user}", issue.id, login)
+                user_id = db.value("SELECT id FROM users WHERE login = ?", login)
+                _unassign(db, issue, user_id, actor=actor, now=self._now())
             touch(db, issue.id, self._now())
             return issue_of(db, repository, number)
+
+    def lock(self, repository: Repository, number: int, *, locked: bool, reason: str | None, actor: User) -> None:
+        """Once locked, only those who may write speak."""
+        with self._store.write() as db:
+            issue = issue_of(db, repository, number)
+            if issue.locked == locked:
+                return
+            db.update("issues", issue.id, locked=locked, lock_reason=reason)
+            event = "locked" if locked else "unlocked"
+            note(db, issue.id, event, actor=actor, now=self._now(), **({"lock_reason": reason} if reason else {}))
+            touch(db, issue.id, self._now())
 
     # Comments ------------------------------------------------------------------------------------------------------
 
@@ -236,6 +256,7 @@ class Issues:
             comment_id = db.insert(
                 "comments", issue_id=issue.id, author_id=author.id, body=body, created_at=now, updated_at=now
             )
+            refer(db, issue, body, actor=author, now=now)
             return _comment(db, repository, comment_id)[0]
 
     def edit_comment(self, repository: Repository, comment_id: int, *, body: str) -> tuple[Comment, int]:
@@ -249,6 +270,7 @@ class Issues:
         with self._store.write() as db:
             comment, _ = _comment(db, repository, comment_id)
             db.run("DELETE FROM comments WHERE id = ?", comment_id)
+            db.run("DELETE FROM reactions WHERE subject = 'comment' AND subject_id = ?", comment_id)
             touch(db, comment.issue_id, self._now())
 
     def _now(self) -> int:
@@ -285,17 +307,42 @@ def new_issue(
         updated_at=now,
         is_pull=is_pull,
     )
-    return issue_of(db, repository, number)
+    issue = issue_of(db, repository, number)
+    refer(db, issue, body, actor=author, now=now)
+    return issue
 
 
-def close_or_open(db: Database, issue: Issue, *, state: str, reason: str | None, actor: User | None, now: int) -> None:
-    """Changes the state; nothing happens to an issue that has it already, but for another reason to be closed."""
+def rewrite(db: Database, issue: Issue, columns: Mapping[str, Any], *, actor: User, now: int) -> None:
+    """Gives an issue a new title, body, or both."""
+    db.update("issues", issue.id, **columns)
+    title = columns.get("title", issue.title)
+    if title != issue.title:
+        note(db, issue.id, "renamed", actor=actor, now=now, rename={"from": issue.title, "to": title})
+    refer(db, issue, columns.get("body"), actor=actor, now=now)
+
+
+def close_or_open(
+    db: Database,
+    issue: Issue,
+    *,
+    state: str,
+    reason: str | None,
+    actor: User | None,
+    now: int,
+    commit: str | None = None,
+) -> None:
+    """Changes the state; nothing happens to an issue that has it already, but for another reason to be closed.
+
+    `commit` is the one that closed it.
+    """
     if state == "open" and issue.state == "closed":
         db.update("issues", issue.id, state="open", state_reason="reopened", closed_at=None, closed_by=None)
+        note(db, issue.id, "reopened", actor=actor, now=now)
     elif state == "closed" and issue.state == "open":
         reason = None if issue.is_pull else reason or "completed"
         closer = actor.id if actor else None
         db.update("issues", issue.id, state="closed", state_reason=reason, closed_at=now, closed_by=closer)
+        note(db, issue.id, "closed", actor=actor, now=now, state_reason=reason, commit_id=commit)
     elif state == "closed" and reason and not issue.is_pull:
         db.update("issues", issue.id, state_reason=reason)
     touch(db, issue.id, now)
@@ -305,39 +352,7 @@ def touch(db: Database, issue_id: int, now: int) -> None:
     db.run("UPDATE issues SET updated_at = max(updated_at, ?) WHERE id = ?", now, issue_id)
 
 
-def _label(db: Database, repository_id: int, name: str) -> Label | None:
-    return db.one(Label, "SELECT * FROM labels WHERE repository_id = ? AND name = ?", repository_id, name)
-
-
-def _need_label(db: Database, repository_id: int, name: str) -> Label:
-    """GitHub makes a label that an issue is given and the repository hasn't got."""
-    label = _label(db, repository_id, name)
-    if label:
-        return label
-    db.insert("labels", repository_id=repository_id, name=name, color=NEW_LABEL_COLOR)
-    return _need_label(db, repository_id, name)
-
-
-def _labels_of(db: Database, issue_id: int) -> list[Label]:
-    return db.all(
-        Label,
-        "SELECT n.* FROM labels n JOIN issue_labels l ON l.label_id = n.id WHERE l.issue_id = ? ORDER BY n.name",
-        issue_id,
-    )
-
-
-def _add_labels(db: Database, issue: Issue, names: Iterable[str]) -> None:
-    for name in names:
-        label = _need_label(db, issue.repository_id, name)
-        db.run("INSERT OR IGNORE INTO issue_labels VALUES (?, ?)", issue.id, label.id)
-
-
-def _set_labels(db: Database, issue: Issue, names: Iterable[str]) -> None:
-    db.run("DELETE FROM issue_labels WHERE issue_id = ?", issue.id)
-    _add_labels(db, issue, names)
-
-
-def _assignable(db: Database, repository: Repository, login: str) -> int | None:
+def assignable(db: Database, repository: Repository, login: str) -> int | None:
     """The id of a user who has access to the repository."""
     return db.value(
         "SELECT id FROM users WHERE login = ? AND (id = ? OR id IN "
@@ -348,13 +363,30 @@ def _assignable(db: Database, repository: Repository, login: str) -> int | None:
     )
 
 
-def _set_assignees(db: Database, repository: Repository, issue: Issue, logins: Iterable[str]) -> None:
-    db.run("DELETE FROM issue_assignees WHERE issue_id = ?", issue.id)
+def _set_assignees(
+    db: Database, repository: Repository, issue: Issue, logins: Iterable[str], *, actor: User, now: int
+) -> None:
+    wanted: list[int] = []
     for login in logins:
-        user_id = _assignable(db, repository, login)
+        user_id = assignable(db, repository, login)
         if user_id is None:
             raise invalid("Issue", field="assignees", message=f"{login} can't be assigned")
-        db.run("INSERT OR IGNORE INTO issue_assignees VALUES (?, ?)", issue.id, user_id)
+        wanted.append(user_id)
+    for user_id in db.column("SELECT user_id FROM issue_assignees WHERE issue_id = ?", issue.id):
+        if user_id not in wanted:
+            _unassign(db, issue, user_id, actor=actor, now=now)
+    for user_id in wanted:
+        _assign(db, issue, user_id, actor=actor, now=now)
+
+
+def _assign(db: Database, issue: Issue, user_id: int, *, actor: User, now: int) -> None:
+    if db.run("INSERT OR IGNORE INTO issue_assignees VALUES (?, ?)", issue.id, user_id):
+        note(db, issue.id, "assigned", actor=actor, now=now, assignee=user_id)
+
+
+def _unassign(db: Database, issue: Issue, user_id: int | None, *, actor: User, now: int) -> None:
+    if db.run("DELETE FROM issue_assignees WHERE issue_id = ? AND user_id = ?", issue.id, user_id):
+        note(db, issue.id, "unassigned", actor=actor, now=now, assignee=user_id)
 
 
 def _comment(db: Database, repository: Repository, comment_id: int) -> tuple[Comment, int]:

@@ -11,28 +11,33 @@ Invariants:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loreli_ray.clock import Clock
-from loreli_ray.errors import GitError
-from loreli_ray.forge.issues import close_or_open, issue_of, new_issue, touch
+from loreli_ray.forge.events import note
+from loreli_ray.forge.issues import close_or_open, issue_of, new_issue, rewrite, touch
+from loreli_ray.forge.landing import Landing
+from loreli_ray.forge.protections import Protections
 from loreli_ray.forge.records import Issue, Pull, Repository, User
 from loreli_ray.forge.refusal import Refusal, invalid, not_found, unprocessable
-from loreli_ray.forge.repository import Commit, GitRepository, signature
+from loreli_ray.forge.repository import ABSENT, Commit, GitRepository, signature
 from loreli_ray.forge.store import Database, Store
 
+# Which setting of the repository allows which method.
+_ALLOWED = {"merge": "allow_merge_commit", "squash": "allow_squash_merge", "rebase": "allow_rebase_merge"}
 _SELECT = "SELECT i.*, p.* FROM issues i JOIN pulls p ON p.id = i.id WHERE i.repository_id = ?"
 # https://docs.github.com/issues/tracking-your-work-with-issues/linking-a-pull-request-to-an-issue
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+#(\d{1,18})\b", re.IGNORECASE)
 
 
 class Pulls:
-    def __init__(self, store: Store, clock: Clock, root: Path) -> None:
+    def __init__(self, store: Store, clock: Clock, root: Path, protections: Protections) -> None:
         self._store = store
         self._clock = clock
         self._root = root
+        self._protections = protections
 
     def list(
         self,
@@ -115,8 +120,11 @@ class Pulls:
             if (state, base) != (pull.state, pull.base_ref) and state == "open":
                 _refuse_twin(db, repository, head_ref=pull.head_ref, base_ref=base)
                 db.update("pulls", pull.id, base_ref=base, base_sha=heads[base])
-            db.update("issues", pull.id, **columns)
-            close_or_open(db, issue_of(db, repository, number), state=state, reason=None, actor=actor, now=self._now())
+            now = self._now()
+            if base != pull.base_ref:
+                note(db, pull.id, "base_ref_changed", actor=actor, now=now)
+            rewrite(db, pull, columns, actor=actor, now=now)
+            close_or_open(db, issue_of(db, repository, number), state=state, reason=None, actor=actor, now=now)
         return self.get(repository, number)
 
     # What it holds -------------------------------------------------------------------------------------------------
@@ -166,6 +174,10 @@ class Pulls:
             if head and head != pull.head_sha:
                 git.force(_pull_ref(pull.number), head)
             db.update("pulls", pull.id, head_sha=head or pull.head_sha, base_sha=base or pull.base_sha)
+            if head and head != pull.head_sha and not git.contains(head, pull.head_sha):
+                note(db, pull.id, "head_ref_force_pushed", actor=None, now=self._now(), commit_id=head)
+            if head is None:
+                note(db, pull.id, "head_ref_deleted", actor=None, now=self._now())
             if gone:
                 close_or_open(db, pull, state="closed", reason=None, actor=None, now=self._now())
             elif head != pull.head_sha:
@@ -186,7 +198,8 @@ class Pulls:
     ) -> str:
         """Merges and returns the new commit of the base branch.
 
-        Raises `Refusal`: 405 if it is closed, a draft or in conflict, 409 if head or base is not what was expected.
+        Raises `Refusal`: 409 if the head is not `sha`; 405 if it is closed, a draft or in conflict, if the repository
+        does not allow the method or the branch's protection the merge, or if the base moved meanwhile.
         """
         git = self._git(repository)
         with git.merging():
@@ -197,12 +210,27 @@ class Pulls:
                 raise Refusal(405, "Pull Request is still a draft")
             if sha and sha != pull.head_sha:
                 raise Refusal(409, "Head branch was modified. Review and try the merge again.")
-            landing = self._landing(repository, git, pull, actor=actor, method=method, title=title, message=message)
+            if not getattr(repository, _ALLOWED[method]):
+                raise Refusal(405, f"{method.capitalize()} merges are not allowed on this repository.")
+            self._protections.guard(repository, pull, git=git, actor=actor)
+            landing = Landing(
+                repository=repository,
+                pull=pull,
+                author=self._author(pull),
+                actor=actor,
+                method=method,
+                title=title,
+                message=message,
+                now=self._clock.now(),
+            ).commit(git, self.commits(repository, pull))
             self._announce(pull, landing_sha=landing, landing_by=actor.id)
             if not git.swap(f"refs/heads/{pull.base_ref}", new=landing, old=pull.base_sha):
                 self._announce(pull, landing_sha=None, landing_by=None)
-                raise Refusal(409, "Base branch was modified. Review and try the merge again.")
+                raise Refusal(405, "Base branch was modified. Review and try the merge again.")
             self._landed(repository, git, pull, sha=landing, by=actor.id)
+        if repository.delete_branch_on_merge and pull.head_ref != repository.default_branch:
+            git.swap(f"refs/heads/{pull.head_ref}", new=ABSENT, old=pull.head_sha)
+            self.branches_gone(repository, actor=actor)
         return landing
 
     def update_branch(self, repository: Repository, number: int, *, actor: User, expected: str | None) -> str:
@@ -231,56 +259,24 @@ class Pulls:
         self.refresh(repository)
         return merged
 
+    def branches_gone(self, repository: Repository, *, actor: User | None) -> None:
+        """Notes the head branches of closed pull requests that are no longer there."""
+        heads = self._git(repository).heads()
+        noted = "SELECT e.issue_id FROM events e WHERE e.name = 'head_ref_deleted'"
+        with self._store.write() as db:
+            for pull in db.all(Pull, f"{_SELECT} AND i.state = 'closed' AND i.id NOT IN ({noted})", repository.id):
+                if pull.head_ref not in heads:
+                    note(db, pull.id, "head_ref_deleted", actor=actor, now=self._now())
+
+    def _author(self, pull: Pull) -> User:
+        with self._store.read() as db:
+            author = db.one(User, "SELECT * FROM users WHERE id = ?", pull.author_id)
+        assert author  # no issue without its author
+        return author
+
     def _announce(self, pull: Pull, *, landing_sha: str | None, landing_by: int | None) -> None:
         with self._store.write() as db:
             db.update("pulls", pull.id, landing_sha=landing_sha, landing_by=landing_by)
-
-    def _landing(
-        self,
-        repository: Repository,
-        git: GitRepository,
-        pull: Pull,
-        *,
-        actor: User,
-        method: str,
-        title: str | None,
-        message: str | None,
-    ) -> str:
-        """The commit that the base branch is to move to."""
-        tree = git.merged_tree(pull.base_sha, pull.head_sha)
-        if tree is None:
-            raise Refusal(405, "Pull Request is not mergeable")
-        who = signature(actor, self._clock.now())
-        commits = self.commits(repository, pull)
-        try:
-            if method == "rebase":
-                plain = [commit for commit in commits if len(commit.parents) == 1]
-                tip = git.replay(plain, onto=pull.base_sha, committer=who)
-                if tip is None:
-                    raise Refusal(405, "This branch can't be rebased")
-                return tip
-            if method == "squash":
-                text = _join(
-                    title or _squash_title(pull, commits), _squash_body(commits) if message is None else message
-                )
-                with self._store.read() as db:
-                    author = db.one(User, "SELECT * FROM users WHERE id = ?", pull.author_id) or actor
-                return git.commit_tree(
-                    tree=tree,
-                    parents=[pull.base_sha],
-                    message=text,
-                    author=signature(author, self._clock.now()),
-                    committer=who,
-                )
-            branch = f"{repository.owner}/{pull.head_ref}"
-            text = _join(
-                title or f"Merge pull request #{pull.number} from {branch}", pull.title if message is None else message
-            )
-            return git.commit_tree(
-                tree=tree, parents=[pull.base_sha, pull.head_sha], message=text, author=who, committer=who
-            )
-        except GitError as error:
-            raise unprocessable(f"The merge commit can't be made: {error.message}") from error
 
     def _landed(
         self,
@@ -301,11 +297,12 @@ class Pulls:
                 return
             actor = db.one(User, "SELECT * FROM users WHERE id = ?", by)
             db.update("pulls", pull.id, merged_at=now, merged_by=by, merge_commit_sha=sha, landing_sha=None)
+            note(db, pull.id, "merged", actor=actor, now=now, commit_id=sha)
             db.run("UPDATE repositories SET pushed_at = ? WHERE id = ?", now, repository.id)
             close_or_open(db, current, state="closed", reason=None, actor=actor, now=now)
             if pull.base_ref == repository.default_branch:
                 for number in _closes(current.body or "", *(commit.message for commit in landed)):
-                    _close_issue(db, repository, number, actor=actor, now=now)
+                    _close_issue(db, repository, number, actor=actor, now=now, commit=sha)
 
     def _git(self, repository: Repository) -> GitRepository:
         return GitRepository(repository.path(self._root))
@@ -354,22 +351,9 @@ def _closes(*texts: str) -> list[int]:
     return sorted({int(number) for text in texts for number in _CLOSES.findall(text)})
 
 
-def _close_issue(db: Database, repository: Repository, number: int, *, actor: User | None, now: int) -> None:
+def _close_issue(
+    db: Database, repository: Repository, number: int, *, actor: User | None, now: int, commit: str
+) -> None:
     issue = db.one(Issue, "SELECT * FROM issues WHERE repository_id = ? AND number = ?", repository.id, number)
     if issue and not issue.is_pull:
-        close_or_open(db, issue, state="closed", reason="completed", actor=actor, now=now)
-
-
-def _join(title: str, body: str) -> str:
-    return f"{title}\n\n{body}" if body else title
-
-
-def _squash_title(pull: Pull, commits: Sequence[Commit]) -> str:
-    """GitHub's default: the commit's own title if there is only one, else the pull request's."""
-    return f"{commits[0].title if len(commits) == 1 else pull.title} (#{pull.number})"
-
-
-def _squash_body(commits: Sequence[Commit]) -> str:
-    if len(commits) == 1:
-        return commits[0].message.partition("\n")[2].strip()
-    return "\n\n".join(f"* {commit.message}" for commit in commits)
+        close_or_open(db, issue, state="closed", reason="completed", actor=actor, now=now, commit=commit)

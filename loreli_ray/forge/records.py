@@ -12,6 +12,12 @@ class User:
     login: str
     token: str
     created_at: int
+    kind: str
+
+    @property
+    def is_bot(self) -> bool:
+        """Whether an app acts by this name."""
+        return self.kind == "Bot"
 
     @property
     def email(self) -> str:
@@ -29,7 +35,14 @@ class Repository:
     default_branch: str
     created_at: int
     pushed_at: int
+    description: str | None
+    allow_merge_commit: bool
+    allow_squash_merge: bool
+    allow_rebase_merge: bool
+    delete_branch_on_merge: bool
+    has_issues: bool
     has_discussions: bool
+    archived: bool
 
     @property
     def full_name(self) -> str:
@@ -67,6 +80,20 @@ class Issue:
     closed_at: int | None
     closed_by: int | None
     is_pull: bool
+    locked: bool
+    lock_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to an issue or pull request. `details` is a JSON object, by the event's name: see events.py."""
+
+    id: int
+    issue_id: int
+    actor_id: int | None
+    name: str
+    details: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +148,50 @@ class ReviewComment:
     diff_hunk: str
     created_at: int
     updated_at: int
+    in_reply_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    id: int
+    user_id: int
+    content: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What a branch asks of a merge. `contexts` is a JSON list, None where no check is asked for; `strict`: the head
+    must hold the tip of the branch; `approvals`: how many reviews, None where none is asked for."""
+
+    repository_id: int
+    branch: str
+    strict: bool
+    contexts: str | None
+    approvals: int | None
+    enforce_admins: bool
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """`public_key` is in PEM; `bot_id` is the user as whom the app acts."""
+
+    id: int
+    slug: str
+    public_key: str
+    owner_id: int
+    bot_id: int
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """An app on all repositories of one account."""
+
+    id: int
+    app_id: int
+    account_id: int
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +222,7 @@ class CheckRun:
     title: str | None
     summary: str | None
     text: str | None
+    app_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

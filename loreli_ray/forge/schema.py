@@ -64,11 +64,67 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX check_runs_of_commit ON check_runs (repository_id, head_sha)",
     ),
     (
-        "ALTER TABLE repositories ADD COLUMN has_discussions INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY, issue_id INTEGER NOT NULL REFERENCES issues, actor_id INTEGER REFERENCES users,
+            name TEXT NOT NULL, details TEXT NOT NULL, created_at INTEGER NOT NULL)""",
+        "CREATE INDEX events_of_issue ON events (issue_id)",
+        """CREATE TABLE reactions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, subject TEXT NOT NULL, subject_id INTEGER NOT NULL,
+            user_id INTEGER NOT NULL REFERENCES users, content TEXT NOT NULL, created_at INTEGER NOT NULL,
+            UNIQUE (subject, subject_id, user_id, content))""",
+        """CREATE TABLE review_requests (
+            pull_id INTEGER NOT NULL REFERENCES pulls, user_id INTEGER NOT NULL REFERENCES users,
+            PRIMARY KEY (pull_id, user_id)) WITHOUT ROWID""",
+        """CREATE TABLE protections (
+            repository_id INTEGER NOT NULL REFERENCES repositories, branch TEXT NOT NULL, strict INTEGER NOT NULL,
+            contexts TEXT, approvals INTEGER, enforce_admins INTEGER NOT NULL, PRIMARY KEY (repository_id, branch))
+            WITHOUT ROWID""",
+        """CREATE TABLE apps (
+            id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE COLLATE NOCASE, public_key TEXT NOT NULL,
+            owner_id INTEGER NOT NULL REFERENCES users, bot_id INTEGER NOT NULL REFERENCES users,
+            created_at INTEGER NOT NULL)""",
+        """CREATE TABLE installations (
+            id INTEGER PRIMARY KEY, app_id INTEGER NOT NULL REFERENCES apps,
+            account_id INTEGER NOT NULL REFERENCES users, created_at INTEGER NOT NULL, UNIQUE (app_id))""",
+        """CREATE TABLE installation_tokens (
+            token TEXT PRIMARY KEY, installation_id INTEGER NOT NULL REFERENCES installations,
+            expires_at INTEGER NOT NULL) WITHOUT ROWID""",
+        "ALTER TABLE users ADD COLUMN kind TEXT NOT NULL DEFAULT 'User'",
+        "ALTER TABLE repositories ADD COLUMN description TEXT",
+        "ALTER TABLE repositories ADD COLUMN allow_merge_commit INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE repositories ADD COLUMN allow_squash_merge INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE repositories ADD COLUMN allow_rebase_merge INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE repositories ADD COLUMN delete_branch_on_merge INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE repositories ADD COLUMN has_issues INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE repositories ADD COLUMN has_discussions INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE repositories ADD COLUMN archived INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE issues ADD COLUMN locked INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE issues ADD COLUMN lock_reason TEXT",
+        "ALTER TABLE check_runs ADD COLUMN app_id INTEGER REFERENCES apps",
+        # Made anew, for an id that was deleted must not come back.
+        "ALTER TABLE review_comments RENAME TO old_review_comments",
+        """CREATE TABLE review_comments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, review_id INTEGER NOT NULL REFERENCES reviews,
+            pull_id INTEGER NOT NULL REFERENCES issues, author_id INTEGER NOT NULL REFERENCES users,
+            body TEXT NOT NULL, commit_id TEXT NOT NULL, path TEXT NOT NULL, line INTEGER NOT NULL,
+            side TEXT NOT NULL, position INTEGER NOT NULL, diff_hunk TEXT NOT NULL, created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL, in_reply_to INTEGER)""",
+        "INSERT INTO review_comments SELECT *, NULL FROM old_review_comments",
+        "DROP TABLE old_review_comments",
+        "CREATE INDEX review_comments_of_pull ON review_comments (pull_id)",
+    ),
+    (
         """CREATE TABLE discussion_categories (
             id INTEGER PRIMARY KEY, repository_id INTEGER NOT NULL REFERENCES repositories, name TEXT NOT NULL,
             slug TEXT NOT NULL, emoji TEXT NOT NULL, description TEXT, is_answerable INTEGER NOT NULL,
             created_at INTEGER NOT NULL, UNIQUE (repository_id, slug))""",
+        """INSERT INTO discussion_categories (repository_id, name, slug, emoji, description, is_answerable, created_at)
+            SELECT r.id, c.column1, c.column2, c.column3, c.column4, c.column5, r.created_at
+            FROM repositories r, (VALUES ('Announcements', 'announcements', ':mega:', 'Updates from maintainers', 0),
+            ('General', 'general', ':speech_balloon:', 'Chat about anything and everything here', 0),
+            ('Ideas', 'ideas', ':bulb:', 'Share ideas for new features', 0),
+            ('Q&A', 'q-a', ':pray:', 'Ask the community for help', 1),
+            ('Show and tell', 'show-and-tell', ':raised_hands:', 'Show off something you''ve made', 0)) c""",
         """CREATE TABLE discussions (
             id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL REFERENCES repositories,
             number INTEGER NOT NULL, category_id INTEGER NOT NULL REFERENCES discussion_categories,

@@ -72,6 +72,8 @@ class SmartHttp:
             return _challenge()
         repository = self._forge.repository(f"{request.path_params['owner']}/{request.path_params['repo']}")
         role = self._forge.role(user, repository) if repository else "none"
+        if repository and repository.archived and service != _READ and role != "none":
+            return _plain(403, "This repository was archived so it is read-only.")
         if role in ("admin", "write") or (role == "read" and service == _READ):
             return (repository, user) if repository else _plain(404, "Repository not found.")
         if not user:

@@ -6,7 +6,8 @@ repository wrapped in `Node`, so that every field knows its repository.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
@@ -33,7 +34,7 @@ from loreli_ray.forge.records import (
     ReviewComment,
     User,
 )
-from loreli_ray.forge.refusal import Refusal
+from loreli_ray.forge.refusal import Refusal, forbidden
 from loreli_ray.forge.repository import Commit
 from loreli_ray.forge.rest.call import Body, Call
 from loreli_ray.forge.rest.shapes import Shapes, node_id
@@ -100,6 +101,7 @@ class Context:
     call: Call
     cost: Cost
     _fresh: set[int] = field(default_factory=set[int])
+    _changing: list[str] = field(default_factory=list[str])
 
     @property
     def forge(self) -> Forge:
@@ -119,9 +121,20 @@ class Context:
             self.forge.pulls.refresh(repository)
             self._fresh.add(repository.id)
 
-    def changed(self) -> None:
-        """To be called after each change: what is read next is read anew."""
-        self._fresh.clear()
+    @contextmanager
+    def changing(self, mutation: str) -> Generator[None]:
+        """While a mutation runs, what is archived can't be reached; what is read after it is read anew."""
+        self._changing.append(mutation)
+        try:
+            yield
+        finally:
+            self._changing.clear()
+            self._fresh.clear()
+
+    def need_alive(self, repository: Repository) -> None:
+        """Raises `Refusal` (403) where a mutation looks for something in an archived repository."""
+        if repository.archived and self._changing not in ([], ["updateRepository"]):
+            raise forbidden("Repository was archived so is read-only.")
 
     def sees(self, repository: Repository) -> bool:
         return self.forge.role(self.viewer, repository) != "none"
@@ -170,10 +183,8 @@ def mutation(name: str, model: type[Input]) -> Callable[[Resolver], Resolver]:
     def register(function: Resolver) -> Resolver:
         def change(context: Context, _source: None, *, input: Mapping[str, Any]) -> dict[str, Any]:
             body = _parse(model, input)
-            try:
+            with context.changing(name):
                 payload: dict[str, Any] = function(context, body)
-            finally:
-                context.changed()
             return {"clientMutationId": body.client_mutation_id, **payload}
 
         resolver(name, "Mutation")(change)
@@ -215,10 +226,12 @@ def record_of(source: Any) -> Any:
 def kind_of(source: Any) -> str:
     """The name of a source's type in the schema."""
     record = record_of(source)
-    return record.kind.capitalize() if isinstance(record, GitObject) else KINDS[type(record)]
+    if isinstance(record, GitObject):
+        return record.kind.capitalize()
+    return record.kind if isinstance(record, User) else KINDS[type(record)]
 
 
-@resolver("id", "GitObject", *KINDS.values(), "Tree", "Blob", "Tag")
+@resolver("id", "GitObject", *KINDS.values(), "Bot", "Tree", "Blob", "Tag")
 def global_id(_context: Context, source: Any) -> str:
     """The same id as in REST's `node_id`."""
     return node_id(kind_of(source), _key(source))

@@ -15,7 +15,7 @@ from loreli_ray.forge.rest import pull_shapes
 NUMBERED = ("Issue", "PullRequest")
 SAID = (*NUMBERED, "IssueComment", "PullRequestReview", "PullRequestReviewComment", "Discussion", "DiscussionComment")
 
-constants(*NUMBERED, "Discussion", locked=False)
+constants("Discussion", locked=False)
 constants("IssueComment", isMinimized=False)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
@@ -109,7 +109,7 @@ class _Reckoner:
             raise GraphQLError(f"The query selects more than {FIELDS_MAX:,} fields.")
         fields: Mapping[str, Any] = getattr(parent, "fields", {})
         definition = fields.get(node.name.value)
-        kind: GraphQLNamedType | None = get_named_type(definition.type) if definition else None
+        kind = cast("GraphQLNamedType | None", get_named_type(definition.type) if definition else None)
         if isinstance(kind, GraphQLObjectType) and kind.name.endswith("Connection"):
             self.requests += parents
             parents *= self._page(node)

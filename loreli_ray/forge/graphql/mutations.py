@@ -200,7 +200,7 @@ def _turn(context: Context, issue_id: str, what: str, **changes: str | None) -> 
 def add_labels(context: Context, body: Labelling) -> Shape:
     found = _labelable(context, body.labelable_id, "AddLabelsToLabelable")
     names = _labels(context, found.repository, body.label_ids)
-    context.forge.issues.add_labels(found.repository, found.record.number, names)
+    context.forge.issues.add_labels(found.repository, found.record.number, names, actor=context.viewer)
     return {"labelable": nodes.find(context, body.labelable_id)}
 
 
@@ -211,7 +211,7 @@ def remove_labels(context: Context, body: Labelling) -> Shape:
     carried = {label.name for label in context.forge.issues.labels_of(found.record.id)}
     for name in _labels(context, found.repository, body.label_ids):
         if name in carried:
-            context.forge.issues.remove_label(found.repository, found.record.number, name)
+            context.forge.issues.remove_label(found.repository, found.record.number, name, actor=context.viewer)
     return {"labelable": nodes.find(context, body.labelable_id)}
 
 

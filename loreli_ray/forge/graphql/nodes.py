@@ -35,7 +35,10 @@ def find(context: Context, global_id: str, *kinds: str) -> Any:
         kind, _, key = base64.b64decode(global_id, validate=True).decode().partition(":")
         if not kinds or kind in kinds:
             return _LOADERS[kind](context, key)
-    except (binascii.Error, ValueError, KeyError, Refusal):
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+    except (binascii.Error, ValueError, KeyError):
         pass  # whichever it is, to the client it is one thing
     raise problem("NOT_FOUND", f"Could not resolve to a node with the global id of '{global_id[:200]}'")
 
@@ -50,6 +53,7 @@ def repository_of(context: Context, repository_id: int) -> Repository:
     found = context.forge.repository_by_id(repository_id)
     if not found or not context.sees(found):
         raise not_found()
+    context.need_alive(found)
     return found
 
 
@@ -170,6 +174,7 @@ def _number(key: str) -> int:
 
 _LOADERS: Mapping[str, Callable[[Context, str], Any]] = {
     "User": lambda context, key: context.forge.find(User, _number(key)),
+    "Bot": lambda context, key: context.forge.find(User, _number(key)),
     "Repository": lambda context, key: repository_of(context, _number(key)),
     "Issue": _issue,
     "PullRequest": lambda context, key: pull(context, _number(key)),

@@ -10,6 +10,7 @@ from loreli_ray.forge.graphql.fields import KINDS, Context, Node, Ref, constants
 from loreli_ray.forge.records import Label, Pull, Repository, User
 from loreli_ray.forge.refusal import Refusal
 
+PEOPLE = ("User", "Bot")
 _HEADS = "refs/heads/"
 
 
@@ -65,7 +66,7 @@ def rate_limit(context: Context, _: None, *, dry_run: bool = False) -> Shape:
 # What all have ----------------------------------------------------------------------------------------------------
 
 
-@resolver("databaseId", *KINDS.values())
+@resolver("databaseId", *KINDS.values(), "Bot")
 @resolver("fullDatabaseId", *KINDS.values())
 def database_id(_context: Context, source: Any) -> int:
     return record_of(source).id
@@ -82,18 +83,18 @@ def home(_context: Context, source: Node[Any]) -> Repository:
 constants("User", name=None, email="")
 
 
-@resolver("avatarUrl", "User")
+@resolver("avatarUrl", *PEOPLE)
 def avatar(context: Context, user: User, *, size: int | None = None) -> str:
     del size
     return context.shapes.user(user)["avatar_url"]
 
 
-@resolver("url", "User")
+@resolver("url", *PEOPLE)
 def user_url(context: Context, user: User) -> str:
     return context.shapes.user(user)["html_url"]
 
 
-@resolver("resourcePath", "User")
+@resolver("resourcePath", *PEOPLE)
 def user_path(_context: Context, user: User) -> str:
     return f"/{user.login}"
 
@@ -103,7 +104,7 @@ def is_viewer(context: Context, user: User) -> bool:
     return user.id == context.viewer.id
 
 
-@resolver("updatedAt", "User")
+@resolver("updatedAt", *PEOPLE)
 def user_updated(_context: Context, user: User) -> int:
     return user.created_at
 
@@ -114,18 +115,11 @@ def user_updated(_context: Context, user: User) -> int:
 constants(
     "Repository",
     isFork=False,
-    isArchived=False,
     isDisabled=False,
     isLocked=False,
     isTemplate=False,
-    hasIssuesEnabled=True,
     hasWikiEnabled=False,
-    mergeCommitAllowed=True,
-    squashMergeAllowed=True,
-    rebaseMergeAllowed=True,
     autoMergeAllowed=False,
-    deleteBranchOnMerge=False,
-    description=None,
 )
 
 
@@ -169,9 +163,34 @@ def repository_updated(_context: Context, repository: Repository) -> int:
     return repository.pushed_at
 
 
+@resolver("isArchived", "Repository")
+def is_archived(_context: Context, repository: Repository) -> bool:
+    return repository.archived
+
+
+@resolver("hasIssuesEnabled", "Repository")
+def has_issues(_context: Context, repository: Repository) -> bool:
+    return repository.has_issues
+
+
 @resolver("hasDiscussionsEnabled", "Repository")
 def has_discussions(_context: Context, repository: Repository) -> bool:
     return repository.has_discussions
+
+
+@resolver("mergeCommitAllowed", "Repository")
+def merge_allowed(_context: Context, repository: Repository) -> bool:
+    return repository.allow_merge_commit
+
+
+@resolver("squashMergeAllowed", "Repository")
+def squash_allowed(_context: Context, repository: Repository) -> bool:
+    return repository.allow_squash_merge
+
+
+@resolver("rebaseMergeAllowed", "Repository")
+def rebase_allowed(_context: Context, repository: Repository) -> bool:
+    return repository.allow_rebase_merge
 
 
 @resolver("viewerPermission", "Repository")

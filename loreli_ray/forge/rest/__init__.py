@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from loreli_ray.forge.rest import checks, gitdata, issues, meta, pulls
+from loreli_ray.forge.rest import (
+    apps,
+    branches,
+    checks,
+    events,
+    gitdata,
+    issues,
+    meta,
+    pulls,
+    reactions,
+    repositories,
+    reviews,
+)
 
 # The order counts: `/commits/{ref}` takes everything beneath it that checks has not.
-ROUTES = [*meta.ROUTES, *issues.ROUTES, *pulls.ROUTES, *checks.ROUTES, *gitdata.ROUTES]
+ROUTES = [
+    *meta.ROUTES,
+    *apps.ROUTES,
+    *repositories.ROUTES,
+    *events.ROUTES,
+    *issues.ROUTES,
+    *reactions.ROUTES,
+    *pulls.ROUTES,
+    *reviews.ROUTES,
+    *checks.ROUTES,
+    *branches.ROUTES,
+    *gitdata.ROUTES,
+]
 
 __all__ = ["ROUTES"]

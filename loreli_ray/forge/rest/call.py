@@ -10,36 +10,51 @@ import base64
 import binascii
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
-from loreli_ray.forge.records import Repository, User
-from loreli_ray.forge.refusal import Refusal, forbidden, invalid, not_found
+from loreli_ray.forge.records import App, Repository, User
+from loreli_ray.forge.refusal import Refusal, forbidden, not_found
 from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
-from loreli_ray.forge.rest.shapes import Shape, Shapes
+from loreli_ray.forge.rest.shapes import Shapes
 
 BODY_MAX = 8 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
-_INTEGER_MAX = 2**63 - 1  # SQLite's
 
 # GitHub's own limits: 65,536 characters a body, 256 a title.
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=65_536)]
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=256)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Direction = Literal["asc", "desc"]
+
+
+def _seconds(text: object) -> int:
+    """ISO 8601 as seconds since the epoch; a time without a zone is UTC."""
+    try:
+        since = datetime.fromisoformat(str(text))
+        return int((since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp())
+    except OverflowError as error:
+        raise ValueError("is out of range") from error
+
+
+Since = Annotated[
+    int, BeforeValidator(_seconds), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
+]
 
 
 class Body(BaseModel):
@@ -48,7 +63,14 @@ class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
+class Query(BaseModel):
+    """A request's query parameters; an empty one counts as not given."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
 Model = TypeVar("Model", bound=Body)
+Asked = TypeVar("Asked", bound=Query)
 
 
 @dataclass(frozen=True)
@@ -65,30 +87,7 @@ class Call:
         return self.request.path_params[name]
 
     def number(self, name: str = "number") -> int:
-        """A number in the path; one that no row can have is not found."""
-        number: int = self.request.path_params[name]
-        if number > _INTEGER_MAX:
-            raise not_found()
-        return number
-
-    def query(self, name: str, default: str = "") -> str:
-        return self.request.query_params.get(name, default)
-
-    def choice(self, name: str, *choices: str) -> str:
-        """A query parameter that is one of `choices`, the first if it is not given. Raises `Refusal` (422)."""
-        value = self.query(name) or choices[0]
-        if value not in choices:
-            raise invalid("Query", field=name)
-        return value
-
-    def since(self) -> int:
-        """The query parameter `since` (ISO 8601) in seconds since the epoch, 0 if it is not given."""
-        text = self.query("since")
-        try:
-            since = datetime.fromisoformat(text or "1970-01-01")
-            return int((since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp())
-        except (ValueError, OverflowError) as error:
-            raise invalid("Query", field="since") from error
+        return self.request.path_params[name]
 
     def wants(self, media: str) -> bool:
         """Whether the Accept header asks for a media type like `application/vnd.github.diff`."""
@@ -111,6 +110,13 @@ class Call:
         except ValidationError as error:
             raise _unfit(model, error) from error
 
+    def asked(self, model: type[Asked]) -> Asked:
+        """The query parameters as `model`. Raises `Refusal` (422)."""
+        try:
+            return model.model_validate({name: value for name, value in self.request.query_params.items() if value})
+        except ValidationError as error:
+            raise _unfit(model, error) from error
+
     # Whose it is ---------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -125,6 +131,17 @@ class Call:
     def may_write(self) -> bool:
         return self.forge.role(self.user, self.repository) in ("admin", "write")
 
+    @property
+    def app(self) -> App:
+        """The app that asks, by its own key or as an installation. Raises `Refusal` (404) if it is none."""
+        return self.forge.apps.of_bot(self.user)
+
+    def need_admin(self) -> Repository:
+        """The repository, for its owner. Raises `Refusal` (403)."""
+        if self.forge.role(self.user, self.repository) != "admin":
+            raise forbidden("Must have admin rights to Repository.")
+        return self.repository
+
     def need_write(self) -> Repository:
         """The repository, for those who may push to it. Raises `Refusal` (403)."""
         if not self.may_write:
@@ -138,34 +155,121 @@ class Call:
         here = web(self.request)
         return Shapes(self.forge, web=here, api=here + self.request.scope.get("root_path", ""))
 
-    def page(self, items: Sequence[Item], shape: Callable[[Item], Shape]) -> Reply:
+    def page(self, items: Sequence[Item], shape: Callable[[Item], object]) -> Reply:
         """The asked part of a list."""
         page = Page.of(self.request)
         return Reply([shape(item) for item in page.cut(items)], headers=page.headers(len(items)))
 
-    def counted_page(self, name: str, items: Sequence[Item], shape: Callable[[Item], Shape]) -> Reply:
+    def counted_page(self, name: str, items: Sequence[Item], shape: Callable[[Item], object]) -> Reply:
         """The same in an object that says how many there are."""
         page = self.page(items, shape)
         return Reply({"total_count": len(items), name: page.data}, headers=page.headers)
 
 
-Handler = Callable[[Call], Reply]
+Handler = Callable[..., Reply]
 
 
-def route(method: str, path: str, handler: Handler, *, free: bool = False, resource: str = CORE) -> Route:
-    """A route of the API; `free` ones cost nothing of the rate limit. `resource` is the limit they draw on: of any but
-    `core` the handler itself takes what its request costs."""
+class _Id(Convertor[int]):
+    """A number in a path that a row can have: what is longer leads nowhere, instead of to Python's own limits."""
 
-    async def endpoint(request: Request) -> Response:
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("id", _Id())
+
+
+class Operation(Route):
+    """A route, with all that can be said of it: openapi.py makes the description of the API from this."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        handler: Handler,
+        *,
+        answer: object,
+        status: int,
+        media: str | None,
+        refuses: Collection[int],
+        free: bool,
+        by_app: bool,
+        resource: str,
+    ) -> None:
+        super().__init__(path, self._answer, methods=[method])
+        hints = get_type_hints(handler)
+        self.method = method
+        self.handler = handler
+        self.body: type[Body] | None = hints.get("body")
+        self.query: type[Query] | None = hints.get("query")
+        self.answer = answer
+        self.status = status
+        self.media = media
+        self.refuses = frozenset(refuses)
+        self.free = free or resource != CORE
+        self.by_app = by_app
+        self.resource = resource
+
+    def call(self, call: Call) -> Reply:
+        """Raises `Refusal`."""
+        if self.method != "GET" and self.path.startswith("/repos/{owner}/{repo}/") and call.repository.archived:
+            raise forbidden("Repository was archived so is read-only.")
+        arguments: dict[str, BaseModel] = {}
+        if self.query:
+            arguments["query"] = call.asked(self.query)
+        if self.body:
+            arguments["body"] = call.parse(self.body)
+        return self.handler(call, **arguments)
+
+    async def _answer(self, request: Request) -> Response:
         try:
             body = await _read(request)
         except Refusal as refusal:
             return respond(refused(refusal), request)
         except ClientDisconnect:
             return Response(status_code=400)
-        return await run_in_threadpool(_serve, handler, request, body, free or resource != CORE, resource)
+        return await run_in_threadpool(_serve, self, request, body)
 
-    return Route(path, endpoint, methods=[method])
+
+def route(
+    method: str,
+    path: str,
+    handler: Handler,
+    *,
+    answer: object = None,
+    status: int | None = None,
+    media: str | None = None,
+    refuses: Collection[int] = (),
+    free: bool = False,
+    by_app: bool = False,
+    resource: str = CORE,
+) -> Operation:
+    """A route of the API.
+
+    `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
+    its annotations name. `answer` is the type of what it answers (None: nothing, 204), `media` what it can answer
+    instead, `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing of the rate limit;
+    `by_app` ones are for apps, who sign with their own key. `resource` is the limit they draw on: of any but `core` the
+    handler itself takes what its request costs.
+    """
+    status = status or (204 if answer is None else 200)
+    return Operation(
+        method,
+        path,
+        handler,
+        answer=answer,
+        status=status,
+        media=media,
+        refuses=refuses,
+        free=free,
+        by_app=by_app,
+        resource=resource,
+    )
 
 
 def token_of(authorization: str) -> str | None:
@@ -191,15 +295,15 @@ async def _read(request: Request) -> bytes:
     return bytes(body)
 
 
-def _serve(handler: Handler, request: Request, body: bytes, free: bool, resource: str) -> Response:
+def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     forge: Forge = request.app.state.forge
     limits: RateLimits = request.app.state.limits
     user: User | None = None
     try:
-        user = _authenticate(forge, request)
-        if not free and not limits.take(user.id):
+        user = _authenticate(forge, request, by_app=operation.by_app)
+        if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
-        reply = handler(Call(forge, limits, request, user, body))
+        reply = operation.call(Call(forge, limits, request, user, body))
     except Refusal as refusal:
         reply = refused(refusal)
     except (GitError, sqlite3.Error) as error:
@@ -207,25 +311,30 @@ def _serve(handler: Handler, request: Request, body: bytes, free: bool, resource
         reply = refused(Refusal(503, f"The forge can't answer now: {error}"))
     response = respond(reply, request)
     if user:
-        if response.status_code == 304 and not free:
+        if response.status_code == 304 and not operation.free:
             limits.give_back(user.id)
-        response.headers.update(limits.window(user.id, resource).headers())
-    response.headers["X-GitHub-Media-Type"] = f"github.{'v4' if resource == 'graphql' else 'v3'}; format=json"
+        response.headers.update(limits.window(user.id, operation.resource).headers())
+        if not user.is_bot:
+            response.headers["X-OAuth-Scopes"] = "repo"
+    version = "v4" if operation.resource == "graphql" else "v3"
+    response.headers["X-GitHub-Media-Type"] = f"github.{version}; format=json"
     return response
 
 
-def _authenticate(forge: Forge, request: Request) -> User:
+def _authenticate(forge: Forge, request: Request, *, by_app: bool) -> User:
     header = request.headers.get("authorization", "")
     if not header:
         raise Refusal(401, "Requires authentication")
     token = token_of(header)
+    if token and by_app:
+        return forge.user_by_id(forge.apps.asserted(token).bot_id)
     user = forge.authenticate(token) if token else None
     if not user:
         raise Refusal(401, "Bad credentials")
     return user
 
 
-def _unfit(model: type[Body], error: ValidationError) -> Refusal:
+def _unfit(model: type[BaseModel], error: ValidationError) -> Refusal:
     errors: list[dict[str, str]] = []
     for detail in error.errors(include_url=False, include_input=False, include_context=False):
         code = "missing_field" if detail["type"] == "missing" else "invalid"

@@ -9,13 +9,19 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from loreli_ray.forge.checks import combined_state
 from loreli_ray.forge.records import CheckRun
 from loreli_ray.forge.refusal import invalid
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.gitdata import commit_of
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20]+$", max_length=2048)]
 Date = Annotated[AwareDatetime, Field(strict=False)]
+
+
+class RunQuery(Query):
+    filter: Literal["latest", "all"] = "latest"
+    check_name: str = ""
+    status: Literal["", "queued", "in_progress", "completed"] = ""
 
 
 class NewStatus(Body):
@@ -52,8 +58,8 @@ class NewRun(Run):
     head_sha: Sha
 
 
-def create_status(call: Call) -> Reply:
-    body, repository = call.parse(NewStatus), call.need_write()
+def create_status(call: Call, body: NewStatus) -> Reply:
+    repository = call.need_write()
     status = call.forge.checks.add_status(
         repository,
         commit_of(call, "sha"),
@@ -89,16 +95,16 @@ def list_statuses(call: Call) -> Reply:
     return call.page(statuses, lambda status: call.shapes.status(call.repository, status))
 
 
-def create_run(call: Call) -> Reply:
-    body, repository = call.parse(NewRun), call.need_write()
+def create_run(call: Call, body: NewRun) -> Reply:
+    repository = call.need_write()
     if call.forge.git(repository).kind(body.head_sha) != "commit":
         raise invalid("CheckRun", field="head_sha", message=f"No commit found for SHA: {body.head_sha}")
     run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body))
     return Reply(call.shapes.check_run(repository, run), 201)
 
 
-def edit_run(call: Call) -> Reply:
-    body, repository = call.parse(RunChange), call.need_write()
+def edit_run(call: Call, body: RunChange) -> Reply:
+    repository = call.need_write()
     run = call.forge.checks.edit_run(repository, call.number("id"), columns=_columns(body))
     return Reply(call.shapes.check_run(repository, run))
 
@@ -108,16 +114,15 @@ def get_run(call: Call) -> Reply:
     return Reply(call.shapes.check_run(call.repository, run))
 
 
-def list_runs(call: Call) -> Reply:
+def list_runs(call: Call, query: RunQuery) -> Reply:
     """Of every name the latest run, unless `filter=all`."""
     runs = call.forge.checks.runs(call.repository, commit_of(call, "ref"))
-    if call.choice("filter", "latest", "all") == "latest":
+    if query.filter == "latest":
         newest: dict[str, CheckRun] = {}
         for run in runs:
             newest.setdefault(run.name, run)
         runs = list(newest.values())
-    name, status = call.query("check_name"), call.query("status")
-    runs = [run for run in runs if name in ("", run.name) and status in ("", run.status)]
+    runs = [run for run in runs if query.check_name in ("", run.name) and query.status in ("", run.status)]
     return call.counted_page("check_runs", runs, lambda run: call.shapes.check_run(call.repository, run))
 
 
@@ -136,6 +141,6 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses),
     route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs),
     route("POST", "/repos/{owner}/{repo}/check-runs", create_run),
-    route("GET", "/repos/{owner}/{repo}/check-runs/{id:int}", get_run),
-    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:int}", edit_run),
+    route("GET", "/repos/{owner}/{repo}/check-runs/{id:id}", get_run),
+    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:id}", edit_run),
 ]

@@ -1,4 +1,4 @@
-"""Refs, commits, branches, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
+"""Refs, commits, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ from loreli_ray.forge import diff
 from loreli_ray.forge.refusal import Refusal, not_found, unprocessable
 from loreli_ray.forge.repository import ABSENT, GitRepository, Signature, signature
 from loreli_ray.forge.rest import pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
+
+
+class CommitQuery(Query):
+    sha: str = ""
+
+
+class ContentQuery(Query):
+    ref: str = ""
 
 
 class NewRef(Body):
@@ -57,8 +65,8 @@ def matching_refs(call: Call) -> Reply:
     return call.page(list(refs.items()), lambda ref: _ref(call, *ref))
 
 
-def create_ref(call: Call) -> Reply:
-    body, git = call.parse(NewRef), _git(call, write=True)
+def create_ref(call: Call, body: NewRef) -> Reply:
+    git = _git(call, write=True)
     if not body.ref.startswith("refs/") or body.ref.count("/") < 2:
         raise unprocessable("Reference name must start with 'refs/' and have at least two slashes.")
     _need_name(git, body.ref)
@@ -69,12 +77,12 @@ def create_ref(call: Call) -> Reply:
         raise unprocessable(f"Reference cannot be created: {error.message}") from error
     if not made:
         raise unprocessable("Reference already exists")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(_ref(call, body.ref, body.sha), 201)
 
 
-def change_ref(call: Call) -> Reply:
-    body, git = call.parse(RefChange), _git(call, write=True)
+def change_ref(call: Call, body: RefChange) -> Reply:
+    git = _git(call, write=True)
     name = "refs/" + call.path("ref")
     old = _need_ref(git, name)
     _need_object(git, name, body.sha)
@@ -82,7 +90,7 @@ def change_ref(call: Call) -> Reply:
         git.force(name, body.sha)
     elif not _forward(git, old, body.sha) or not git.swap(name, new=body.sha, old=old):
         raise unprocessable("Update is not a fast forward")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(_ref(call, name, body.sha))
 
 
@@ -93,7 +101,7 @@ def delete_ref(call: Call) -> Reply:
         raise unprocessable("Cannot delete the default branch")
     if not git.swap(name, new=ABSENT, old=old):
         raise Refusal(409, "Reference was updated. Review and try again.")
-    call.forge.pushed(call.repository)
+    call.forge.pushed(call.repository, actor=call.user)
     return Reply(status=204)
 
 
@@ -123,8 +131,8 @@ def _need_object(git: GitRepository, name: str, sha: str) -> None:
 # Commits -----------------------------------------------------------------------------------------------------------
 
 
-def create_commit(call: Call) -> Reply:
-    body, git = call.parse(NewCommit), _git(call, write=True)
+def create_commit(call: Call, body: NewCommit) -> Reply:
+    git = _git(call, write=True)
     if git.kind(body.tree) != "tree":
         raise unprocessable("Tree SHA does not exist")
     if any(git.kind(parent) != "commit" for parent in body.parents):
@@ -147,12 +155,12 @@ def get_git_commit(call: Call) -> Reply:
     return Reply(pull_shapes.git_commit(call.shapes, call.repository, git.commit(call.path("sha"))))
 
 
-def list_commits(call: Call) -> Reply:
+def list_commits(call: Call, query: CommitQuery) -> Reply:
     git = _git(call)
     heads = git.heads()
     if not heads:
         raise Refusal(409, "Git Repository is empty.")
-    tip = git.resolve(call.query("sha", call.repository.default_branch))
+    tip = git.resolve(query.sha or call.repository.default_branch)
     if not tip:
         raise not_found()
     return call.page(git.log(tip), lambda commit: pull_shapes.commit(call.shapes, call.repository, commit))
@@ -172,20 +180,7 @@ def commit_of(call: Call, name: str) -> str:
     return sha
 
 
-# Branches and comparisons ------------------------------------------------------------------------------------------
-
-
-def list_branches(call: Call) -> Reply:
-    heads = list(_git(call).heads().items())
-    return call.page(heads, lambda head: pull_shapes.branch(call.shapes, call.repository, *head))
-
-
-def get_branch(call: Call) -> Reply:
-    git, name = _git(call), call.path("branch")
-    sha = git.ref(f"refs/heads/{name}")
-    if not sha:
-        raise Refusal(404, "Branch not found")
-    return Reply(pull_shapes.full_branch(call.shapes, call.repository, name, git.commit(sha)))
+# Comparisons -------------------------------------------------------------------------------------------------------
 
 
 def compare(call: Call) -> Reply:
@@ -229,10 +224,10 @@ def _standing(ahead: int, behind: int) -> str:
 # Contents ----------------------------------------------------------------------------------------------------------
 
 
-def get_contents(call: Call) -> Reply:
+def get_contents(call: Call, query: ContentQuery) -> Reply:
     """A file with its content, or a folder's entries; the file alone where the Accept header asks for `raw`."""
     git, path = _git(call), call.request.path_params.get("path", "").strip("/")
-    name = call.query("ref", call.repository.default_branch)
+    name = query.ref or call.repository.default_branch
     sha = git.resolve(name)
     found = git.entry(sha, path) if sha else None
     if not found:
@@ -285,8 +280,6 @@ ROUTES = [
     route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref),
     route("POST", "/repos/{owner}/{repo}/git/commits", create_commit),
     route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit),
-    route("GET", "/repos/{owner}/{repo}/branches", list_branches),
-    route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", get_branch),
     route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare),
     route("GET", "/repos/{owner}/{repo}/contents", get_contents),
     route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents),

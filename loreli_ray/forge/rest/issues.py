@@ -6,15 +6,37 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from loreli_ray.forge.issues import NEW_LABEL_COLOR, Filter
+from loreli_ray.forge.issues import Filter
+from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
-from loreli_ray.forge.refusal import forbidden
-from loreli_ray.forge.rest.call import Body, Call, Line, Text, route
+from loreli_ray.forge.refusal import Refusal, forbidden
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
 LabelName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=50)]
+Color = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{6}$")]
+LabelDescription = Annotated[Text, StringConstraints(max_length=100)]
 Logins = Annotated[list[Line], Field(max_length=10)]
+
+
+class IssueQuery(Query):
+    state: Literal["open", "closed", "all"] = "open"
+    labels: str = ""
+    creator: str = ""
+    assignee: str = ""
+    since: Since = 0
+    sort: Literal["created", "updated", "comments"] = "created"
+    direction: Direction = "desc"
+
+
+class SinceQuery(Query):
+    since: Since = 0
+
+
+class CommentQuery(SinceQuery):
+    sort: Literal["created", "updated"] = "created"
+    direction: Direction = "asc"
 
 
 class NamedLabel(Body):
@@ -51,30 +73,41 @@ class LabelList(Body):
 
 class NewLabel(Body):
     name: LabelName
-    color: Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{6}$")] = NEW_LABEL_COLOR
-    description: Annotated[Text, StringConstraints(max_length=100)] | None = None
+    color: Color = NEW_LABEL_COLOR
+    description: LabelDescription | None = None
+
+
+class LabelChange(Body):
+    new_name: LabelName | None = None
+    color: Color | None = None
+    description: LabelDescription | None = None
+
+
+class Lock(Body):
+    lock_reason: Literal["off-topic", "too heated", "resolved", "spam"] | None = None
 
 
 class Assignees(Body):
     assignees: Logins = Field(default=[])
 
 
-def list_issues(call: Call) -> Reply:
+def list_issues(call: Call, query: IssueQuery) -> Reply:
+    _need_issues(call)
     chosen = Filter(
-        state=call.choice("state", "open", "closed", "all"),
-        labels=tuple(name.strip() for name in call.query("labels").split(",") if name.strip()),
-        creator=call.query("creator"),
-        assignee=call.query("assignee"),
-        since=call.since(),
-        sort=call.choice("sort", "created", "updated", "comments"),
-        direction=call.choice("direction", "desc", "asc"),
+        state=query.state,
+        labels=tuple(name.strip() for name in query.labels.split(",") if name.strip()),
+        creator=query.creator,
+        assignee=query.assignee,
+        since=query.since,
+        sort=query.sort,
+        direction=query.direction,
     )
     call.forge.pulls.refresh(call.repository)
     return call.page(call.forge.issues.list(call.repository, chosen), lambda issue: _issue(call, issue))
 
 
-def create_issue(call: Call) -> Reply:
-    body = call.parse(NewIssue)
+def create_issue(call: Call, body: NewIssue) -> Reply:
+    _need_issues(call)
     names = [*body.assignees, *([body.assignee] if body.assignee else [])]
     issue = call.forge.issues.create(
         call.repository,
@@ -88,13 +121,23 @@ def create_issue(call: Call) -> Reply:
     return Reply(_issue(call, issue), 201)
 
 
+def lock(call: Call, body: Lock) -> Reply:
+    repository = call.need_write()
+    call.forge.issues.lock(repository, call.number(), locked=True, reason=body.lock_reason, actor=call.user)
+    return Reply(status=204)
+
+
+def unlock(call: Call) -> Reply:
+    call.forge.issues.lock(call.need_write(), call.number(), locked=False, reason=None, actor=call.user)
+    return Reply(status=204)
+
+
 def get_issue(call: Call) -> Reply:
     call.forge.pulls.refresh(call.repository)
     return Reply(_issue(call, call.forge.issues.get(call.repository, call.number())))
 
 
-def edit_issue(call: Call) -> Reply:
-    body = call.parse(IssueChange)
+def edit_issue(call: Call, body: IssueChange) -> Reply:
     issue = call.forge.issues.get(call.repository, call.number())
     if not call.may_write and (
         issue.author_id != call.user.id or body.labels is not None or body.assignees is not None
@@ -119,23 +162,22 @@ def edit_issue(call: Call) -> Reply:
     return Reply(_issue(call, issue))
 
 
-def list_comments(call: Call) -> Reply:
-    comments = call.forge.issues.comments(call.repository, number=call.number(), since=call.since())
+def list_comments(call: Call, query: SinceQuery) -> Reply:
+    comments = call.forge.issues.comments(call.repository, number=call.number(), since=query.since)
     return call.page(comments, lambda found: _comment(call, *found))
 
 
-def list_all_comments(call: Call) -> Reply:
+def list_all_comments(call: Call, query: CommentQuery) -> Reply:
     comments = call.forge.issues.comments(
-        call.repository,
-        since=call.since(),
-        sort=call.choice("sort", "created", "updated"),
-        direction=call.choice("direction", "asc", "desc"),
+        call.repository, since=query.since, sort=query.sort, direction=query.direction
     )
     return call.page(comments, lambda found: _comment(call, *found))
 
 
-def create_comment(call: Call) -> Reply:
-    body, number = call.parse(CommentBody), call.number()
+def create_comment(call: Call, body: CommentBody) -> Reply:
+    number = call.number()
+    if call.forge.issues.get(call.repository, number).locked and not call.may_write:
+        raise forbidden("Unable to create comment because issue is locked.")
     comment = call.forge.issues.add_comment(call.repository, number, author=call.user, body=body.body)
     return Reply(_comment(call, comment, number), 201)
 
@@ -144,8 +186,7 @@ def get_comment(call: Call) -> Reply:
     return Reply(_comment(call, *call.forge.issues.comment(call.repository, call.number("id"))))
 
 
-def edit_comment(call: Call) -> Reply:
-    body = call.parse(CommentBody)
+def edit_comment(call: Call, body: CommentBody) -> Reply:
     _own_comment(call)
     comment = call.forge.issues.edit_comment(call.repository, call.number("id"), body=body.body)
     return Reply(_comment(call, *comment))
@@ -161,8 +202,8 @@ def list_labels(call: Call) -> Reply:
     return call.page(call.forge.issues.labels(call.repository), lambda label: _label(call, label))
 
 
-def create_label(call: Call) -> Reply:
-    body, repository = call.parse(NewLabel), call.need_write()
+def create_label(call: Call, body: NewLabel) -> Reply:
+    repository = call.need_write()
     label = call.forge.issues.create_label(
         repository, name=body.name, color=body.color.lower(), description=body.description
     )
@@ -173,39 +214,60 @@ def get_label(call: Call) -> Reply:
     return Reply(_label(call, call.forge.issues.label(call.repository, call.path("name"))))
 
 
+def edit_label(call: Call, body: LabelChange) -> Reply:
+    repository = call.need_write()
+    changes = {
+        "name" if name == "new_name" else name: value.lower() if name == "color" else value
+        for name, value in body.model_dump(exclude_none=True).items()
+    }
+    return Reply(_label(call, call.forge.issues.edit_label(repository, call.path("name"), changes=changes)))
+
+
+def delete_label(call: Call) -> Reply:
+    call.forge.issues.delete_label(call.need_write(), call.path("name"))
+    return Reply(status=204)
+
+
 def list_issue_labels(call: Call) -> Reply:
     issue = call.forge.issues.get(call.repository, call.number())
     return call.page(call.forge.issues.labels_of(issue.id), lambda label: _label(call, label))
 
 
-def add_issue_labels(call: Call) -> Reply:
-    names = _names(call.parse(LabelList).labels)
-    return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names))
+def add_issue_labels(call: Call, body: LabelList) -> Reply:
+    names = _names(body.labels)
+    return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
-def set_issue_labels(call: Call) -> Reply:
-    names = _names(call.parse(LabelList).labels)
-    return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names))
+def set_issue_labels(call: Call, body: LabelList) -> Reply:
+    names = _names(body.labels)
+    return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
 def clear_issue_labels(call: Call) -> Reply:
-    call.forge.issues.set_labels(call.need_write(), call.number(), ())
+    call.forge.issues.set_labels(call.need_write(), call.number(), (), actor=call.user)
     return Reply(status=204)
 
 
 def remove_issue_label(call: Call) -> Reply:
-    return _labels(call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name")))
+    return _labels(
+        call, call.forge.issues.remove_label(call.need_write(), call.number(), call.path("name"), actor=call.user)
+    )
 
 
-def add_assignees(call: Call) -> Reply:
-    body = call.parse(Assignees)
-    issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees)
+def add_assignees(call: Call, body: Assignees) -> Reply:
+    issue = call.forge.issues.assign(call.need_write(), call.number(), body.assignees, actor=call.user)
     return Reply(_issue(call, issue), 201)
 
 
-def remove_assignees(call: Call) -> Reply:
-    body = call.parse(Assignees)
-    return Reply(_issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees)))
+def remove_assignees(call: Call, body: Assignees) -> Reply:
+    return Reply(
+        _issue(call, call.forge.issues.unassign(call.need_write(), call.number(), body.assignees, actor=call.user))
+    )
+
+
+def _need_issues(call: Call) -> None:
+    if not call.repository.has_issues:
+        raise Refusal(410, "Issues are disabled for this repo")
 
 
 def _own_comment(call: Call) -> None:
@@ -238,21 +300,25 @@ ROUTES = [
     route("GET", "/repos/{owner}/{repo}/issues", list_issues),
     route("POST", "/repos/{owner}/{repo}/issues", create_issue),
     route("GET", "/repos/{owner}/{repo}/issues/comments", list_all_comments),
-    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:int}", get_comment),
-    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:int}", edit_comment),
-    route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:int}", delete_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}", get_issue),
-    route("PATCH", "/repos/{owner}/{repo}/issues/{number:int}", edit_issue),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/comments", list_comments),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/comments", create_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:int}/labels", list_issue_labels),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/labels", add_issue_labels),
-    route("PUT", "/repos/{owner}/{repo}/issues/{number:int}/labels", set_issue_labels),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels", clear_issue_labels),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/labels/{name:path}", remove_issue_label),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:int}/assignees", add_assignees),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:int}/assignees", remove_assignees),
+    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:id}", get_comment),
+    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:id}", edit_comment),
+    route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:id}", delete_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}", get_issue),
+    route("PATCH", "/repos/{owner}/{repo}/issues/{number:id}", edit_issue),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/comments", list_comments),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/comments", create_comment),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/labels", list_issue_labels),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/labels", add_issue_labels),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/labels", set_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels", clear_issue_labels),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels/{name:path}", remove_issue_label),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/assignees", add_assignees),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/assignees", remove_assignees),
     route("GET", "/repos/{owner}/{repo}/labels", list_labels),
     route("POST", "/repos/{owner}/{repo}/labels", create_label),
     route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label),
+    route("PATCH", "/repos/{owner}/{repo}/labels/{name:path}", edit_label),
+    route("DELETE", "/repos/{owner}/{repo}/labels/{name:path}", delete_label),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/lock", lock),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/lock", unlock),
 ]

@@ -1,8 +1,8 @@
-"""The user, the repository, the server itself: https://docs.github.com/rest/users, /rest/repos, /rest/meta."""
+"""Who asks, and the server itself: https://docs.github.com/rest/users and /rest/meta."""
 
 from __future__ import annotations
 
-from loreli_ray.forge.refusal import not_found
+from loreli_ray.forge.refusal import forbidden
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.limits import Window
 from loreli_ray.forge.rest.reply import Reply
@@ -11,20 +11,9 @@ VERSIONS = ("2026-03-10", "2022-11-28")
 
 
 def get_user(call: Call) -> Reply:
+    if call.user.is_bot:
+        raise forbidden("Resource not accessible by integration")
     return Reply(call.shapes.profile(call.user))
-
-
-def get_repository(call: Call) -> Reply:
-    return Reply(call.shapes.full_repository(call.repository, call.user))
-
-
-def get_permission(call: Call) -> Reply:
-    user = call.forge.user(call.path("login"))
-    if not user:
-        raise not_found()
-    role = call.forge.role(user, call.repository)
-    person = call.shapes.user(user) | {"role_name": role}
-    return Reply({"permission": role, "role_name": role, "user": person})
 
 
 def rate_limit(call: Call) -> Reply:
@@ -35,8 +24,8 @@ def rate_limit(call: Call) -> Reply:
     return Reply({"resources": resources, "rate": window.shape()})
 
 
-def versions(_call: Call) -> Reply:
-    return Reply(list(VERSIONS))
+def versions(call: Call) -> Reply:
+    return call.page(VERSIONS, str)
 
 
 def meta(_call: Call) -> Reply:
@@ -48,6 +37,4 @@ ROUTES = [
     route("GET", "/rate_limit", rate_limit, free=True),
     route("GET", "/versions", versions),
     route("GET", "/meta", meta),
-    route("GET", "/repos/{owner}/{repo}", get_repository),
-    route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", get_permission),
 ]

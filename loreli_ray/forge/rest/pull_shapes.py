@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from loreli_ray.forge import diff
 from loreli_ray.forge.diff import FileChange
-from loreli_ray.forge.records import Pull, Repository, Review, ReviewComment
+from loreli_ray.forge.protections import contexts_of
+from loreli_ray.forge.records import Protection, Pull, Repository, Review, ReviewComment
 from loreli_ray.forge.repository import EMPTY_TREE, Commit, Entry, Signature
 from loreli_ray.forge.rest.shapes import Shape, Shapes, node_id, time
 
@@ -40,14 +41,14 @@ def pull(shapes: Shapes, repository: Repository, pull: Pull) -> Shape:
         "node_id": node_id("PullRequest", pull.id),
         "number": pull.number,
         "state": pull.state,
-        "locked": False,
-        "active_lock_reason": None,
+        "locked": pull.locked,
+        "active_lock_reason": pull.lock_reason,
         "title": pull.title,
         "body": pull.body,
         "user": shapes.person(pull.author_id),
         "labels": shapes.labels(repository, pull),
         **shapes.assignees(pull),
-        "requested_reviewers": [],
+        "requested_reviewers": [shapes.user(user) for user in shapes.forge.reviews.requested(pull)],
         "requested_teams": [],
         "milestone": None,
         "draft": pull.draft,
@@ -75,7 +76,7 @@ def full_pull(shapes: Shapes, repository: Repository, record: Pull) -> Shape:
         "merged": record.merged_at is not None,
         "merged_by": shapes.person(record.merged_by),
         "mergeable": mergeable,
-        "mergeable_state": _mergeable_state(record, mergeable),
+        "mergeable_state": _mergeable_state(shapes, repository, record, mergeable),
         "rebaseable": mergeable,
         "maintainer_can_modify": False,
         "comments": shapes.forge.issues.comment_count(record.id),
@@ -109,7 +110,8 @@ def review_comment(shapes: Shapes, repository: Repository, number: int, comment:
     api = shapes.repository_api(repository)
     url, html = f"{api}/pulls/comments/{comment.id}", f"{_web(shapes, repository, number)}#discussion_r{comment.id}"
     pull_url = f"{api}/pulls/{number}"
-    return {
+    answered = {} if comment.in_reply_to is None else {"in_reply_to_id": comment.in_reply_to}
+    return answered | {
         "id": comment.id,
         "node_id": node_id("PullRequestReviewComment", comment.id),
         "url": url,
@@ -134,6 +136,7 @@ def review_comment(shapes: Shapes, repository: Repository, number: int, comment:
         "created_at": time(comment.created_at),
         "updated_at": time(comment.updated_at),
         "author_association": shapes.association(repository, comment.author_id),
+        "reactions": shapes.reactions(url, "review_comment", comment.id),
         "_links": {"self": {"href": url}, "html": {"href": html}, "pull_request": {"href": pull_url}},
     }
 
@@ -213,20 +216,24 @@ def files(shapes: Shapes, repository: Repository, changes: Iterable[FileChange],
     return [_file(shapes, repository, change, sha) for change in changes]
 
 
-def branch(shapes: Shapes, repository: Repository, name: str, sha: str) -> Shape:
+def branch_url(shapes: Shapes, repository: Repository, name: str) -> str:
+    return f"{shapes.repository_api(repository)}/branches/{quote(name)}"
+
+
+def branch(shapes: Shapes, repository: Repository, name: str, sha: str, protection: Protection | None) -> Shape:
     """As lists show it (GitHub's `ShortBranch`)."""
     url = f"{shapes.repository_api(repository)}/commits/{sha}"
-    return {"name": name, "commit": {"sha": sha, "url": url}, "protected": False}
+    return {"name": name, "commit": {"sha": sha, "url": url}, "protected": protection is not None}
 
 
-def full_branch(shapes: Shapes, repository: Repository, name: str, tip: Commit) -> Shape:
-    url = f"{shapes.repository_api(repository)}/branches/{quote(name)}"
+def full_branch(shapes: Shapes, repository: Repository, name: str, tip: Commit, protection: Protection | None) -> Shape:
+    url = branch_url(shapes, repository, name)
     return {
         "name": name,
         "commit": commit(shapes, repository, tip),
         "_links": {"self": url, "html": f"{shapes.repository_web(repository)}/tree/{quote(name)}"},
-        "protected": False,
-        "protection": {"enabled": False},
+        "protected": protection is not None,
+        "protection": _summary(protection),
         "protection_url": f"{url}/protection",
     }
 
@@ -256,6 +263,19 @@ def content(data: bytes) -> Shape:
     return {"type": "file", "encoding": "base64", "content": base64.encodebytes(data).decode(), "size": len(data)}
 
 
+def _summary(protection: Protection | None) -> Shape:
+    """What everybody may see of a branch's protection."""
+    names = contexts_of(protection) if protection else []
+    level = "off"
+    if protection and protection.contexts is not None:
+        level = "everyone" if protection.enforce_admins else "non_admins"
+    checks = [{"context": name, "app_id": None} for name in names]
+    return {
+        "enabled": protection is not None,
+        "required_status_checks": {"enforcement_level": level, "contexts": names, "checks": checks},
+    }
+
+
 # Parts -------------------------------------------------------------------------------------------------------------
 
 
@@ -273,12 +293,22 @@ def _tip(shapes: Shapes, repository: Repository, branch: str, sha: str) -> Shape
     }
 
 
-def _mergeable_state(pull: Pull, mergeable: bool | None) -> str:
+def _mergeable_state(shapes: Shapes, repository: Repository, pull: Pull, mergeable: bool | None) -> str:
+    """The first that holds: unknown, dirty, draft, blocked, behind, unstable (a check not asked for), clean."""
     if mergeable is None:
         return "unknown"
     if not mergeable:
         return "dirty"
-    return "draft" if pull.draft else "clean"
+    if pull.draft:
+        return "draft"
+    protections = shapes.forge.protections
+    if protections.unmet(repository, pull):
+        return "blocked"
+    protection = protections.of(repository, pull.base_ref)
+    if protection and protection.strict and protections.behind(pull, git=shapes.forge.git(repository)):
+        return "behind"
+    verdicts = set(shapes.forge.checks.verdicts(repository, pull.head_sha).values())
+    return "unstable" if verdicts - {"success"} else "clean"
 
 
 def _signature(who: Signature) -> Shape:

@@ -1,20 +1,25 @@
-"""Pull requests, reviews and review comments: https://docs.github.com/rest/pulls."""
+"""Pull requests: https://docs.github.com/rest/pulls."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any, Literal
 
 from loreli_ray.forge import diff
 from loreli_ray.forge.records import Pull
 from loreli_ray.forge.refusal import forbidden, not_found
 from loreli_ray.forge.rest import pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.reply import Reply
-from loreli_ray.forge.reviews import Remark
 
 MERGED = "Pull Request successfully merged"
+
+
+class PullQuery(Query):
+    state: Literal["open", "closed", "all"] = "open"
+    head: str = ""
+    base: str = ""
+    sort: Literal["created", "updated"] = "created"
+    direction: Direction = "desc"
 
 
 class NewPull(Body):
@@ -43,34 +48,19 @@ class BranchUpdate(Body):
     expected_head_sha: Sha | None = None
 
 
-class NewRemark(Body):
-    path: Line
-    body: Text
-    line: Annotated[int, Field(ge=1, le=2**31)]
-    side: Literal["LEFT", "RIGHT"] = "RIGHT"
-
-
-class NewReview(Body):
-    event: Literal["APPROVE", "REQUEST_CHANGES", "COMMENT"]
-    body: Text | None = None
-    commit_id: Sha | None = None
-    comments: Annotated[list[NewRemark], Field(max_length=300)] = Field(default=[])
-
-
-def list_pulls(call: Call) -> Reply:
+def list_pulls(call: Call, query: PullQuery) -> Reply:
     pulls = call.forge.pulls.list(
         call.repository,
-        state=call.choice("state", "open", "closed", "all"),
-        head=call.query("head"),
-        base=call.query("base"),
-        sort=call.choice("sort", "created", "updated"),
-        direction=call.choice("direction", "desc", "asc"),
+        state=query.state,
+        head=query.head,
+        base=query.base,
+        sort=query.sort,
+        direction=query.direction,
     )
     return call.page(pulls, lambda pull: pull_shapes.pull(call.shapes, call.repository, pull))
 
 
-def create_pull(call: Call) -> Reply:
-    body = call.parse(NewPull)
+def create_pull(call: Call, body: NewPull) -> Reply:
     pull = call.forge.pulls.create(
         call.repository,
         author=call.user,
@@ -93,8 +83,7 @@ def get_pull(call: Call) -> Reply:
     return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
 
 
-def edit_pull(call: Call) -> Reply:
-    body = call.parse(PullChange)
+def edit_pull(call: Call, body: PullChange) -> Reply:
     pull = _pull(call)
     if not call.may_write and pull.author_id != call.user.id:
         raise forbidden()
@@ -127,8 +116,8 @@ def merged(call: Call) -> Reply:
     return Reply(status=204)
 
 
-def merge(call: Call) -> Reply:
-    body, repository = call.parse(Merge), call.need_write()
+def merge(call: Call, body: Merge) -> Reply:
+    repository = call.need_write()
     sha = call.forge.pulls.merge(
         repository,
         call.number(),
@@ -141,65 +130,11 @@ def merge(call: Call) -> Reply:
     return Reply({"sha": sha, "merged": True, "message": MERGED})
 
 
-def update_branch(call: Call) -> Reply:
-    body, repository = call.parse(BranchUpdate), call.need_write()
+def update_branch(call: Call, body: BranchUpdate) -> Reply:
+    repository = call.need_write()
     call.forge.pulls.update_branch(repository, call.number(), actor=call.user, expected=body.expected_head_sha)
     url = f"{call.shapes.repository_web(repository)}/pull/{call.number()}"
     return Reply({"message": "Updating pull request branch.", "url": url}, 202)
-
-
-def list_reviews(call: Call) -> Reply:
-    pull = _pull(call)
-    reviews = call.forge.reviews.list(pull)
-    return call.page(reviews, lambda review: pull_shapes.review(call.shapes, call.repository, pull.number, review))
-
-
-def create_review(call: Call) -> Reply:
-    body, number = call.parse(NewReview), call.number()
-    remarks = [Remark(path=one.path, line=one.line, side=one.side, body=one.body) for one in body.comments]
-    review = call.forge.reviews.create(
-        call.repository,
-        number,
-        author=call.user,
-        event=body.event,
-        body=body.body or "",
-        commit_id=body.commit_id,
-        remarks=remarks,
-    )
-    return Reply(pull_shapes.review(call.shapes, call.repository, number, review))
-
-
-def get_review(call: Call) -> Reply:
-    pull = _pull(call)
-    review = call.forge.reviews.get(pull, call.number("id"))
-    return Reply(pull_shapes.review(call.shapes, call.repository, pull.number, review))
-
-
-def list_comments_of_review(call: Call) -> Reply:
-    pull = _pull(call)
-    comments = call.forge.reviews.comments_of(call.forge.reviews.get(pull, call.number("id")))
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, pull.number, found)
-    )
-
-
-def list_review_comments(call: Call) -> Reply:
-    comments = call.forge.reviews.comments(call.repository, pull=_pull(call), since=call.since())
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
-    )
-
-
-def list_all_review_comments(call: Call) -> Reply:
-    comments = call.forge.reviews.comments(call.repository, since=call.since())
-    column = call.choice("sort", "created", "updated")
-    comments.sort(
-        key=lambda found: (found[0].created_at if column == "created" else found[0].updated_at, found[0].id),
-        reverse=call.choice("direction", "asc", "desc") == "desc",
-    )
-    return call.page(
-        comments, lambda found: pull_shapes.review_comment(call.shapes, call.repository, found[1], found[0])
-    )
 
 
 def _pull(call: Call) -> Pull:
@@ -209,17 +144,11 @@ def _pull(call: Call) -> Pull:
 ROUTES = [
     route("GET", "/repos/{owner}/{repo}/pulls", list_pulls),
     route("POST", "/repos/{owner}/{repo}/pulls", create_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_review_comments),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}", get_pull),
-    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:int}", edit_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/files", list_files),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/commits", list_commits),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merged),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/merge", merge),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:int}/update-branch", update_branch),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", list_reviews),
-    route("POST", "/repos/{owner}/{repo}/pulls/{number:int}/reviews", create_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}", get_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/reviews/{id:int}/comments", list_comments_of_review),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:int}/comments", list_review_comments),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull),
+    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/commits", list_commits),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merged),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/update-branch", update_branch),
 ]

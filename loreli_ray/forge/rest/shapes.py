@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.forge import Forge, Role
+from loreli_ray.forge.reactions import Subject
 from loreli_ray.forge.records import CheckRun, Comment, CommitStatus, Issue, Label, Pull, Repository, User
 
 Shape = dict[str, Any]
@@ -106,13 +107,13 @@ class Shapes:
         return {
             "login": user.login,
             "id": user.id,
-            "node_id": node_id("User", user.id),
+            "node_id": node_id(user.kind, user.id),
             "avatar_url": f"{self.web}/avatars/{user.id}",
             "gravatar_id": "",
             "url": url,
             "html_url": f"{self.web}/{user.login}",
             **{name: f"{url}/{path}" for name, path in _USER_URLS.items()},
-            "type": "User",
+            "type": user.kind,
             "site_admin": False,
         }
 
@@ -138,7 +139,7 @@ class Shapes:
             "private": repository.private,
             "visibility": "private" if repository.private else "public",
             "html_url": web,
-            "description": None,
+            "description": repository.description,
             "fork": False,
             "url": url,
         }
@@ -162,13 +163,13 @@ class Shapes:
             "open_issues": open_issues,
             "open_issues_count": open_issues,
             "is_template": False,
-            "has_issues": True,
+            "has_issues": repository.has_issues,
             "has_projects": False,
             "has_wiki": False,
             "has_pages": False,
             "has_downloads": False,
             "has_discussions": repository.has_discussions,
-            "archived": False,
+            "archived": repository.archived,
             "disabled": False,
             "allow_forking": False,
             "web_commit_signoff_required": False,
@@ -178,21 +179,22 @@ class Shapes:
         }  # fmt: skip
 
     def full_repository(self, repository: Repository, viewer: User) -> Shape:
-        role = self.forge.role(viewer, repository)
-        writes = role in ("admin", "write")
         return self.repository(repository) | {
-            "permissions": {
-                "admin": role == "admin", "maintain": role == "admin", "push": writes, "triage": writes, "pull": True,
-            },
-            "allow_merge_commit": True,
-            "allow_squash_merge": True,
-            "allow_rebase_merge": True,
+            "permissions": self.permissions(self.forge.role(viewer, repository)),
+            "allow_merge_commit": repository.allow_merge_commit,
+            "allow_squash_merge": repository.allow_squash_merge,
+            "allow_rebase_merge": repository.allow_rebase_merge,
             "allow_auto_merge": False,
             "allow_update_branch": True,
-            "delete_branch_on_merge": False,
+            "delete_branch_on_merge": repository.delete_branch_on_merge,
             "subscribers_count": 0,
             "network_count": 0,
         }  # fmt: skip
+
+    @staticmethod
+    def permissions(role: Role) -> Shape:
+        admin, writes = role == "admin", role in ("admin", "write")
+        return {"admin": admin, "maintain": admin, "push": writes, "triage": writes, "pull": role != "none"}
 
     # Issues --------------------------------------------------------------------------------------------------------
 
@@ -239,15 +241,15 @@ class Shapes:
             "labels": self.labels(repository, issue),
             **self.assignees(issue),
             "milestone": None,
-            "locked": False,
-            "active_lock_reason": None,
+            "locked": issue.locked,
+            "active_lock_reason": issue.lock_reason,
             "comments": self.forge.issues.comment_count(issue.id),
             "created_at": time(issue.created_at),
             "updated_at": time(issue.updated_at),
             "closed_at": time(issue.closed_at),
             "closed_by": self.person(issue.closed_by),
             "author_association": self.association(repository, issue.author_id),
-            "reactions": self._reactions(url),
+            "reactions": self.reactions(url, "issue", issue.id),
             "performed_via_github_app": None,
         }
         if issue.is_pull:
@@ -269,7 +271,7 @@ class Shapes:
             "created_at": time(comment.created_at),
             "updated_at": time(comment.updated_at),
             "author_association": self.association(repository, comment.author_id),
-            "reactions": self._reactions(url),
+            "reactions": self.reactions(url, "comment", comment.id),
             "performed_via_github_app": None,
         }
 
@@ -321,7 +323,10 @@ class Shapes:
     # Parts ---------------------------------------------------------------------------------------------------------
 
     def _association(self, repository: Repository, user_id: int) -> str:
-        role = self.forge.role(self.user_by_id(user_id), repository)
+        user = self.user_by_id(user_id)
+        if user.is_bot:
+            return "NONE"  # an app belongs to nobody's circle, whatever it may do
+        role = self.forge.role(user, repository)
         return {"admin": "OWNER", "write": "COLLABORATOR"}.get(role, "NONE")
 
     def _pull_links(self, repository: Repository, pull: Pull) -> Shape:
@@ -334,6 +339,6 @@ class Shapes:
             "merged_at": time(pull.merged_at),
         }
 
-    def _reactions(self, url: str) -> Shape:
-        kinds = ("total_count", "+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-        return {"url": f"{url}/reactions", **dict.fromkeys(kinds, 0)}
+    def reactions(self, url: str, subject: Subject, subject_id: int) -> Shape:
+        counts = self.forge.reactions.counts(subject, subject_id)
+        return {"url": f"{url}/reactions", "total_count": sum(counts.values()), **counts}
