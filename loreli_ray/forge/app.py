@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -41,8 +42,10 @@ class DateHeader:
         await self._app(scope, receive, dated)
 
 
-def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
-    """The application; `rate_limit` is in requests an hour for each token.
+def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collection[str] = ()) -> Starlette:
+    """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
+
+    Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
     It writes the Date header itself, so its server should not.
     """
@@ -59,6 +62,7 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.forge = forge
+    app.state.hook_hosts = frozenset(hook_hosts)
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app
 

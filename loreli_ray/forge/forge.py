@@ -19,6 +19,7 @@ from loreli_ray.forge.apps import Apps
 from loreli_ray.forge.checks import Checks
 from loreli_ray.forge.discussions import Discussions, furnish
 from loreli_ray.forge.events import Events
+from loreli_ray.forge.hooks import Hooks
 from loreli_ray.forge.issues import Issues
 from loreli_ray.forge.labels import DEFAULT_LABELS
 from loreli_ray.forge.protections import Protections
@@ -32,6 +33,7 @@ from loreli_ray.forge.records import (
     Discussion,
     DiscussionCategory,
     DiscussionComment,
+    Event,
     Issue,
     Label,
     Repository,
@@ -53,6 +55,7 @@ _TABLES: Mapping[type[Any], str] = {
     User: "users",
     Label: "labels",
     Issue: "issues",
+    Event: "events",
     Comment: "comments",
     Review: "reviews",
     ReviewComment: "review_comments",
@@ -73,6 +76,7 @@ class Forge:
         self.clock = clock
         self.issues = Issues(store, clock)
         self.events = Events(store)
+        self.hooks = Hooks(store, clock)
         self.apps = Apps(store, clock)
         self.checks = Checks(store, clock)
         self.discussions = Discussions(store, clock)
@@ -253,6 +257,7 @@ class Forge:
             git.set_head(branch)
         with self._store.write() as db:
             db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
+        self.hooks.follow(repository, git, actor=actor)
         self.pulls.refresh(repository)
         self.pulls.branches_gone(repository, actor=actor)
 

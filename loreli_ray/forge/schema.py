@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from loreli_ray.forge.triggers import TRIGGERS
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE users (
@@ -138,5 +140,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             body TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)""",
         "CREATE INDEX discussion_comments_of_discussion ON discussion_comments (discussion_id)",
         "CREATE INDEX discussion_comments_of_comment ON discussion_comments (reply_to)",
+    ),
+    (
+        """CREATE TABLE hooks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL REFERENCES repositories,
+            url TEXT NOT NULL, content_type TEXT NOT NULL, secret TEXT, insecure_ssl INTEGER NOT NULL,
+            events TEXT NOT NULL, active INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+            told INTEGER NOT NULL)""",
+        """CREATE TABLE notes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL, kind TEXT NOT NULL,
+            action TEXT NOT NULL, subject_id INTEGER NOT NULL, actor_id INTEGER, details TEXT NOT NULL)""",
+        "CREATE INDEX notes_of_repository ON notes (repository_id)",
+        """CREATE TABLE deliveries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, hook_id INTEGER NOT NULL REFERENCES hooks, guid TEXT NOT NULL,
+            event TEXT NOT NULL, action TEXT NOT NULL, redelivery INTEGER NOT NULL, delivered_at INTEGER NOT NULL,
+            duration REAL NOT NULL, status TEXT NOT NULL, status_code INTEGER NOT NULL, url TEXT NOT NULL,
+            headers TEXT NOT NULL, payload TEXT NOT NULL, answer TEXT NOT NULL)""",
+        "CREATE INDEX deliveries_of_hook ON deliveries (hook_id)",
+        "CREATE TABLE hook_refs (repository_id INTEGER PRIMARY KEY REFERENCES repositories, refs TEXT NOT NULL)",
+        *TRIGGERS,
     ),
 )

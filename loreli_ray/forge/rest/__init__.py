@@ -8,6 +8,7 @@ from loreli_ray.forge.rest import (
     checks,
     events,
     gitdata,
+    hooks,
     issues,
     meta,
     pulls,
@@ -28,6 +29,7 @@ ROUTES = [
     *reviews.ROUTES,
     *checks.ROUTES,
     *branches.ROUTES,
+    *hooks.ROUTES,
     *gitdata.ROUTES,
 ]
 

@@ -31,6 +31,7 @@ from loreli_ray.forge.refusal import Refusal, forbidden, not_found
 from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
 from loreli_ray.forge.rest.shapes import Shapes
+from loreli_ray.forge.store import ACTING
 
 BODY_MAX = 8 * 1024 * 1024
 
@@ -301,6 +302,8 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     user: User | None = None
     try:
         user = _authenticate(forge, request, by_app=operation.by_app)
+        if request.method != "GET":
+            ACTING.set(user.id)  # this thread works in a context of its own
         if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
         reply = operation.call(Call(forge, limits, request, user, body))
