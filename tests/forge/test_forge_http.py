@@ -183,7 +183,16 @@ def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None
     method, template = data.draw(st.sampled_from(WRITES))
     body = data.draw(BODIES)
     values: dict[str, Any] = {"owner": OWNER, "repo": "garden", "number": data.draw(st.sampled_from([1, 2, 2**64]))}
-    values |= {"id": 1, "delivery": 1, "name": "bug", "ref": "heads/bed", "sha": "bed", "branch": "bed", "reaction": 1, "login": OWNER}
+    values |= {
+        "id": 1,
+        "delivery": 1,
+        "name": "bug",
+        "ref": "heads/bed",
+        "sha": "bed",
+        "branch": "bed",
+        "reaction": 1,
+        "login": OWNER,
+    }
     path = re.sub(r"{(\w+)(?::\w+)?}", lambda found: str(values[found[1]]), template)
     answer = busy.request(method, path, content=json.dumps(body))
     assert answer.status_code < 500, (method, path, body, answer.text)
