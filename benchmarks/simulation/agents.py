@@ -106,8 +106,10 @@ class Agents:
             program.worked = True
             return
         claim = self._host.claims.get(work.issue)
-        permission.may_submit(record, claim=claim, now=self._host.now, session=self._supervisor.session)
+        permission.may_submit(record, claim=claim, session=self._supervisor.session)
         self._supervisor.refused()
+        assert claim is not None
+        self._host.move(claim, until=self._host.now + self._supervisor.config.claims.ttl)  # with the push, at once
         self._host.push(work.branch, program.head)
         self._supervisor.unheard()
         number = self._host.open_pull(branch=work.branch, by=self._authorship(record, work))

@@ -45,6 +45,7 @@ class Host:
         self._changed: dict[int, int] = {}  # the last landing that changed a file
         self._heads: dict[str, int] = {self.base_head: 0}  # how many landings a head holds
         self._parents: dict[str, str] = {}
+        self._updated: dict[str, str] = {}  # a head that only merges the base into another one
         self._pull_of: dict[str, int] = {}  # the open pull request of a branch
         self._numbers = count(issues + 1)
         self._names = count(1)
@@ -102,7 +103,10 @@ class Host:
         return head
 
     def push(self, branch: str, head: str) -> None:
-        if branch in self.branches and not self._descends(head, self.branches[branch]):
+        there = self.branches.get(branch)
+        while there is not None and there in self._updated and not self._descends(head, there):
+            there = self._updated[there]
+        if there is not None and not self._descends(head, there):
             raise ToolRefused("not a fast-forward", subject=branch)
         self.branches[branch] = head
         if (number := self._pull_of.get(branch)) is not None:
@@ -141,7 +145,9 @@ class Host:
         now = self.pulls.get(pull.number)
         if now is None or now.head != pull.head or not self._mergeable(now):
             raise Conflict("the head moved", subject=f"#{pull.number}")
-        self.push(now.head_ref, self.commit(now.head, merge_base=True))
+        head = self.commit(now.head, merge_base=True)
+        self.push(now.head_ref, head)
+        self._updated[head] = now.head
 
     def merge(self, pull: Pull) -> None:
         now = self.pulls.get(pull.number)

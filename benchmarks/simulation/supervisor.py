@@ -55,7 +55,7 @@ class Supervisor:
         self.starts = 0
         self.happened = Counter[str]()
         self._host = host
-        self._config = config
+        self.config = config
         self._dice = dice
         self._meter = meter
         self._identities = Identities(Sides(config.sides))
@@ -115,7 +115,7 @@ class Supervisor:
         self._leaving = [out for out in self._leaving if not self._leave(out)]
         records = [record for record in self.roster.records.values() if record.leaving is None]
         with self._meter("judging"):
-            verdicts = [judge(record, now=now, config=self._config) for record in records]
+            verdicts = [judge(record, now=now, config=self.config) for record in records]
         for record, verdict in zip(records, verdicts, strict=True):
             self._act(record, verdict)
             self.happened["breaker closed"] += self.breakers.proved(record, now=now)

@@ -11,7 +11,7 @@ from pathlib import Path
 from loreli_ray.actors.calls import Peer
 from loreli_ray.errors import RemoteUnavailable, ToolRefused, WorkspaceError
 from loreli_ray.git import GitCredential
-from loreli_ray.model import AgentSpec, Assignment, Remote, Role
+from loreli_ray.model import AgentSpec, Assignment, Fence, Remote, Role
 from loreli_ray.workspace import Identity, Mirror, Workspace
 
 
@@ -58,15 +58,16 @@ class Checkouts:
         workspace = await asyncio.to_thread(Workspace, self.path(agent))
         return await asyncio.to_thread(workspace.head)
 
-    async def push(self, agent: str, *, branch: str) -> str:
-        """Pushes the agent's branch from the mirror; its commit.
+    async def push(self, agent: str, *, branch: str, fence: Fence) -> str:
+        """Pushes the agent's branch from the mirror, and renews its claim in the same instant; the branch's commit.
 
-        `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business.
+        `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business. `Conflict`:
+        the claim has moved, and nothing was pushed.
         """
         mirror = await self.sync()
         _, credential = await self._mirror()
         try:
-            return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential)
+            return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential, fence)
         except RemoteUnavailable:
             raise
         except WorkspaceError as error:
@@ -93,10 +94,10 @@ class Checkouts:
         return Mirror(self._folder / "mirror.git", remote=remote.url), remote.credential
 
 
-def _push(mirror: Mirror, clone: Path, branch: str, credential: GitCredential) -> str:
+def _push(mirror: Mirror, clone: Path, branch: str, credential: GitCredential, fence: Fence) -> str:
     """What the remote has there now is what the push expects: the claim, not the branch, decides whose it is."""
     try:
         expected = mirror.head(branch)
     except WorkspaceError:
         expected = None
-    return mirror.push(clone=clone, branch=branch, expected=expected, credential=credential)
+    return mirror.push(clone=clone, branch=branch, expected=expected, credential=credential, fence=fence)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from loreli_ray.actors.calls import Peer
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.errors import Refused
 from loreli_ray.model import (
     AskHuman,
     Claim,
@@ -28,6 +29,7 @@ from loreli_ray.model import (
     Stamp,
     UpdateBranch,
 )
+from loreli_ray.policy.landing import gated
 from loreli_ray.roles import projection
 
 
@@ -81,7 +83,7 @@ class Deeds:
         if intent.assigned is not None:
             await self._hub.call("assign_team" if intent.assigned else "unassign_team", intent.issue)
         if intent.note is not None:
-            await self._hub.call("comment", intent.issue, key=projection.STATUS, text=intent.note)
+            await self._hub.call("comment", intent.issue, key=projection.STATUS, text=intent.note, urgent=False)
 
     async def _claim(self, intent: ClaimIssue) -> None:
         claim: Claim = await self._hub.call(
@@ -108,7 +110,15 @@ class Deeds:
         await self._supervisor.call("landing", landed)
         title = f"{pull.title} (#{pull.number})"
         message = f"Closes #{intent.issue}\n\nWritten by {pull.by.agent}, reviewed by {verdict.by.agent}."
-        commit: str = await self._hub.call("merge", pull, title=title, message=message)
+        try:
+            commit: str = await self._hub.call(
+                "land", pull, base_head=intent.base_head, title=title, message=message, claims=self._config.claims
+            )
+        except Refused as error:
+            if gated(error.message):
+                why = f"the git host does not let #{pull.number} in: {error.message}"
+                await self.do(AskHuman(issue=intent.issue, why=why))
+            raise
         await self._settle(landed, commit)
 
     async def settle_all(self, snapshot: Snapshot) -> bool:

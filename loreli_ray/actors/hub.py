@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 
+from loreli_ray.actors.calls import Gone, Peer
 from loreli_ray.actors.edge import Edge
 from loreli_ray.actors.settings import SessionSettings
+from loreli_ray.errors import DeadlineExceeded, RateLimited, Unavailable
 from loreli_ray.hub import Hub
 from loreli_ray.model import Budget, Credentials
 from loreli_ray.observe import logger
@@ -30,7 +32,11 @@ class HubActor(Hub):
         log = logger("hub", folder=settings.logs, session=settings.id)
         self._edge = Edge("hub", log=log)
         self._retry = settings.clock()
-        self._opening = asyncio.get_running_loop().create_task(self._open_at_last())
+        self._reactor = Peer(settings.id, "reactor", deadline=settings.config.timeouts.call)
+        self._poll = settings.config.hub.poll
+        loop = asyncio.get_running_loop()
+        self._opening = loop.create_task(self._open_at_last())
+        self._listening = loop.create_task(self._edge.forever("doorbell", self._listen, self._retry))
 
     async def ready(self) -> str:
         """The repository, once the git host has answered."""
@@ -42,6 +48,20 @@ class HubActor(Hub):
 
     async def used(self) -> Budget:
         return self.budget
+
+    async def spending(self) -> tuple[Budget, ...]:
+        """Of each account."""
+        return self.budgets
+
+    async def _listen(self) -> float:
+        """Wakes the reactor when something moved on the host. Returns the pause until the next look."""
+        await asyncio.shield(self._opening)
+        try:
+            if await self.ring():
+                await self._reactor.call("wake")
+        except (RateLimited, Unavailable, Gone, DeadlineExceeded):
+            pass  # the reactor, which looks by itself as well, tells it
+        return self._poll
 
     async def _open_at_last(self) -> None:
         opened = False

@@ -167,6 +167,7 @@ class Reactor:
             pulls=len(snapshot.ours),
             refusals=self._plan.refusals,
             budget=await self._hub.call("used"),
+            budgets=await self._hub.call("spending"),
         )
         taken = names_of_branches(pull.head_ref for pull in snapshot.pulls)
         taken |= {claim.agent for claim in snapshot.claims if claim.held(snapshot.at)}

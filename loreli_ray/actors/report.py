@@ -30,6 +30,7 @@ class Board(Value):
     pulls: int = 0
     refusals: tuple[str, ...] = ()
     budget: Budget | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 def status_report(
@@ -68,6 +69,7 @@ def status_report(
             for node in nodes
         ],
         "budget": None if board.budget is None else board.budget.model_dump(mode="json"),
+        "accounts": [_account(budget, now=now) for budget in board.budgets],
         "events": [event.model_dump(mode="json") for event in recent],
     }
 
@@ -95,6 +97,17 @@ def health_report(
         "evidence": [
             {"source": source, "what": what, "age": round(now - at, 1)} for source, what, at in seen if at is not None
         ],
+    }
+
+
+def _account(budget: Budget, *, now: float) -> dict[str, Any]:
+    """An account on the git host. The reset is by the host's clock, all else by ours."""
+    resets = None if budget.reset is None else max(0.0, budget.reset - now - budget.offset)
+    held = None if budget.held_until is None else max(0.0, budget.held_until - now)
+    return {
+        **budget.model_dump(mode="json"),
+        "resets_in": None if resets is None else round(resets, 1),
+        "held_for": None if held is None else round(held, 1),
     }
 
 

@@ -280,6 +280,7 @@ class Supervisor:
     async def post(self, board: Board, taken: frozenset[str]) -> None:
         """What the reactor saw at its last tick: for status, and the names that are taken elsewhere (SPEC S2)."""
         self._board = board
+        self._metrics.see(board.budgets)
         self._registry.taken = taken
 
     # ── what the nodes see ──

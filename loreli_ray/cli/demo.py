@@ -108,7 +108,7 @@ def _unfinished(stage: DemoStage, landed: list[dict[str, Any]]) -> list[str]:
         "every merge commit is on the main branch": lambda: all(done["commit"] in history for done in landed),
         "the other side reviewed": lambda: all(done["author"]["side"] != done["reviewer"]["side"] for done in landed),
         "at least one first attempt was sent back": lambda: any(done["rounds"] > 1 for done in landed),
-        "the claims are released": lambda: not any(ref.startswith("refs/loreli/") for ref in refs),
+        "the claims are released": lambda: not any(ref.startswith("refs/loreli/claims/") for ref in refs),
         "the workspaces are removed": lambda: not any(workspaces),
         "the branches are removed": lambda: (
             [ref for ref in refs if ref.startswith("refs/heads/")] == ["refs/heads/main"]

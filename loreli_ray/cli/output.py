@@ -55,3 +55,23 @@ def pause(seconds: float) -> None:
     reader.register(sys.stdout.fileno(), 0)
     if reader.poll(seconds * 1000):
         raise BrokenPipeError
+
+
+def account_line(account: dict[str, Any]) -> str:
+    """One of the team's accounts on the git host: what is left, what waits, what was used."""
+    if account["remaining"] is None or account["limit"] is None:
+        left = "no limit known"
+    else:
+        left = f"{account['remaining']:,} of {account['limit']:,} left"
+    parts = [f"git host: {account['login'] or '?'} {left}"]
+    if account["resets_in"] is not None:
+        parts.append(f"resets in {_span(account['resets_in'])}")
+    if account["held_for"] is not None:
+        parts.append(f"held for {_span(account['held_for'])}")
+    parts.append(f"{account['queued']} writes waiting")
+    parts.append(f"{account['paid']:,} paid and {account['free']:,} free requests")
+    return ", ".join(parts)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

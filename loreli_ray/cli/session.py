@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from loreli_ray.cli.credentials import credentials
 from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, session_folder
-from loreli_ray.cli.output import note
+from loreli_ray.cli.output import account_line, note
 from loreli_ray.errors import UsageError
 
 AddressOption = Annotated[
@@ -24,20 +25,16 @@ def up(
     address: AddressOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Start a session for a repository, or go on with the one that it had. Needs GITHUB_TOKEN."""
+    """Start a session for a repository, or go on with the one that it had. Needs GITHUB_TOKEN or a GitHub App."""
     settings = configuration(config, {"repo": repo, "hub.api_url": api_url})
     if settings.repo is None:
         raise UsageError("no repository is named: use --repo OWNER/NAME, or `repo:` in loreli.yml")
     if not settings.backends:
         raise UsageError("no agent program is configured: name at least one under `backends:` in loreli.yml")
-    token = os.environ.get("GITHUB_TOKEN", "")
-    if not token:
-        raise UsageError("GITHUB_TOKEN is not set: the team needs a token that may push to the repository")
+    accounts = credentials(os.environ)
     from loreli_ray.actors.session import Session
-    from loreli_ray.model import Credentials
 
-    credentials = Credentials(token=token, reviewer_token=os.environ.get("GITHUB_REVIEWER_TOKEN") or None)
-    session = Session.start(settings, repo=settings.repo, credentials=credentials, address=address, say=note)
+    session = Session.start(settings, repo=settings.repo, credentials=accounts, address=address, say=note)
     session.leave()
     typer.echo(f"session {session.settings.id} works on {settings.repo}")
     typer.echo("`loreli-ray status` shows it, `loreli-ray down` ends it")
@@ -89,6 +86,7 @@ def _remarks(report: dict[str, Any]) -> list[str]:
     tick, lines = report["tick"], list[str]()
     lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
     lines += [f"waiting: {reason}" for reason in tick["waiting"]]
+    lines += [account_line(account) for account in report["accounts"]]
     for node in report["nodes"]:
         programs = ", ".join(node["backends"]) or "no agent program"
         lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")

@@ -174,6 +174,12 @@ class HubConfig(Section):
     check_timeout: Annotated[Seconds, Field(gt=0)] = Field(
         default=3600.0, description="How long a check may run before a human is asked."
     )
+    reserve: Annotated[float, BeforeValidator(_no_truth_value), Field(ge=0, lt=1)] = Field(
+        default=0.1, description="The share of each account's hourly requests that is left to the people who use it."
+    )
+    patience: Seconds = Field(
+        default=30.0, description="How long a request waits when the git host asks to wait; longer ones are put off."
+    )
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:

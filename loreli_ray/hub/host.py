@@ -8,9 +8,11 @@ from typing import Any
 from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
 from loreli_ray.errors import NotFound, Unavailable
+from loreli_ray.git import GitCredential
 from loreli_ray.hub import markers, shapes
+from loreli_ray.hub.account import Account
 from loreli_ray.hub.claims import Claims
-from loreli_ray.hub.transport import Transport
+from loreli_ray.hub.written import Written
 from loreli_ray.model import Budget, Credentials, Remote
 
 #: The commit status that holds the team's verdict.
@@ -28,45 +30,62 @@ class Host:
         self._session = session
         self._home = home
         self._clock = clock
-        self._token = credentials.token
-        self._author = self._transport(credentials.token)
-        reviewer = credentials.reviewer_token
-        self._reviewer = self._transport(reviewer) if reviewer else self._author
+        self._author = Account(credentials.author, repo=repo, config=config, clock=clock)
+        reviewer = credentials.reviewer
+        self._reviewer = Account(reviewer, repo=repo, config=config, clock=clock) if reviewer else self._author
+        self._submitted: Written[None] = Written()
+        self._reviews: Written[shapes.Review] = Written()
+        self._comments: Written[shapes.Comment] = Written()
+        self._statuses: Written[shapes.Status] = Written()
         self._accounts: frozenset[str] = frozenset()
-        self._accounts_in_order: tuple[str, ...] = ()
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None
 
     async def open(self) -> None:
         """Learns the repository and the accounts. Raises `HubError` when one of them is not there."""
+        for account in self._all_accounts:
+            await account.open()
         try:
             self._repository = await self._author.get(f"/repos/{self.repo}", shapes.Repository)
         except NotFound as error:
             raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
-        logins = [(await account.get("/user", shapes.User)).login for account in (self._author, self._reviewer)]
-        self._accounts = frozenset(logins)
-        self._accounts_in_order = tuple(dict.fromkeys(logins))
-        remote = self.push_remote()
-        path = self._home / "claims.git"
-        self._claims = Claims(path, remote=remote.url, credential=remote.credential, session=self._session)
+        self._accounts = frozenset(account.login for account in self._all_accounts)
+        self._claims = Claims(
+            self._home / "claims.git",
+            remote=self._repository.clone_url,
+            keys=self._keys,
+            session=self._session,
+            offset=lambda: self.offset,
+        )
         await self._claims.open()
 
     async def close(self) -> None:
-        await self._author.close()
-        if self._reviewer is not self._author:
-            await self._reviewer.close()
+        for account in self._all_accounts:
+            await account.close()
 
     @property
     def base(self) -> str:
         """The branch that everything is merged into."""
         return self._config.base or self._opened.default_branch
 
-    def push_remote(self) -> Remote:
-        return Remote(url=self._opened.clone_url, username="x-access-token", token=self._token)
+    async def push_remote(self) -> Remote:
+        """Where to push, with a token that holds for some minutes more."""
+        return Remote(url=self._opened.clone_url, username="x-access-token", token=await self._author.token())
+
+    @property
+    def offset(self) -> float:
+        """What is to be added to our clock to have the host's, in seconds: leases are reckoned by the host's."""
+        return self._author.offset
 
     @property
     def budget(self) -> Budget:
+        """The author's."""
         return self._author.budget
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """Of each of the team's accounts."""
+        return tuple(account.budget for account in self._all_accounts)
 
     # ── for those who read and write ──
 
@@ -89,13 +108,16 @@ class Host:
             raise Unavailable("not opened yet", subject=self.repo)
         return self._claims
 
-    def _transport(self, token: str) -> Transport:
-        return Transport(
-            token=token, api_url=self._config.api_url, clock=self._clock, pause=self._config.min_write_interval
-        )
+    @property
+    def _all_accounts(self) -> tuple[Account, ...]:
+        return (self._author,) if self._reviewer is self._author else (self._author, self._reviewer)
+
+    async def _keys(self) -> GitCredential:
+        return (await self.push_remote()).credential
 
     def _url(self, *parts: object) -> str:
-        return "/".join([f"/repos/{self.repo}", *(str(part) for part in parts)])
+        # A renamed repository answers to its old name by redirects only.
+        return "/".join([f"/repos/{self._opened.full_name}", *(str(part) for part in parts)])
 
     def _mark(self, body: str | None, user: shapes.User | None, kind: str) -> dict[str, Any] | None:
         """The marker in a text, if one of our accounts wrote it."""

@@ -88,6 +88,7 @@ class Poller:
         self._seen: dict[int, datetime | None] = {}
         self._roles: dict[str, bool] = {}
         self._base_head = ""
+        self._ruled = True
         self._list_at: float | None = None
         self._lock = asyncio.Lock()
         self._lane = asyncio.Semaphore(AT_ONCE)
@@ -257,11 +258,19 @@ class Poller:
         return tuple(await self._http.pages(f"{self._root}/{kind}/{number}/{what}", shape))
 
     async def _required(self) -> tuple[str, ...]:
+        """By the protection of the base branch and by rules; a host that has none is not asked for them again."""
+        base, names = quote(self._base, safe="/"), set[str]()
         try:
-            branch = await self._http.get(f"{self._root}/branches/{quote(self._base, safe='/')}", shapes.Branch)
+            branch = await self._http.get(f"{self._root}/branches/{base}", shapes.Branch)
+            if branch.protection is not None and branch.protection.required_status_checks is not None:
+                names.update(branch.protection.required_status_checks.contexts)
+            if self._ruled:
+                for rule in await self._http.pages(f"{self._root}/rules/branches/{base}", shapes.Rule):
+                    checks = rule.parameters.required_status_checks if rule.parameters is not None else ()
+                    names.update(check.context for check in checks)
         except NotFound:
-            return ()
-        return branch.protection.required_status_checks.contexts
+            self._ruled = False
+        return tuple(sorted(names))
 
     async def _adopter(self, number: int) -> str:
         """Who gave the issue the label that it has, if they may write here."""

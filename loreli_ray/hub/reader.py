@@ -46,7 +46,7 @@ class Reader(Host):
     async def open(self) -> None:
         await super().open()
         self._poller = Poller(
-            self._author,
+            self._author.transport,
             root=self._url(),
             label=self._config.label,
             base=self.base,
@@ -79,11 +79,11 @@ class Reader(Host):
             at=self._clock.now(),
             base=self.base,
             base_head=base_head,
-            assignee=self._accounts_in_order[0] if self._assignable else "",
+            assignee=self._author.login if self._assignable else "",
             stamped=self._stamps,
             stale=stale,
             issues=tuple(self._issue(issue, held.details.get(issue.number)) for issue in held.issues.values()),
-            pulls=tuple(self._open_pull(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
+            pulls=tuple(self._as_known(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
             claims=claims,
             merged=tuple(self._merged(held.merged.values())),
         )
@@ -127,11 +127,11 @@ class Reader(Host):
             adopted_by=details.adopted_by if details is not None else "",
             labels=issue.label_names,
             assignees=tuple(person.login for person in issue.assignees),
-            comments=tuple(self._comments(comments)),
+            comments=tuple(self._said(comments)),
             notes=tuple(self._notes(comments)),
         )
 
-    def _open_pull(self, pull: shapes.Pull, details: Details | None) -> Pull:
+    def _as_known(self, pull: shapes.Pull, details: Details | None) -> Pull:
         return self._known(Details(pull=pull) if details is None or details.pull is None else details)
 
     def _known(self, details: Details) -> Pull:
@@ -150,14 +150,14 @@ class Reader(Host):
             behind=details.behind,
             draft=bool(pull.draft),
             by=self._by(self._mark(pull.body, pull.user, "pull")),
-            reviews=tuple(self._reviews(details)),
-            comments=tuple(self._comments(details.comments)),
+            reviews=tuple(self._judged(details)),
+            comments=tuple(self._said(details.comments)),
             notes=tuple(self._notes(details.comments)),
             checks=self._checks(details),
             stamp=next((_of_status(s).state for s in details.statuses if s.context == VERDICT), CheckState.NONE),
         )
 
-    def _reviews(self, details: Details) -> Iterable[Review]:
+    def _judged(self, details: Details) -> Iterable[Review]:
         """Those that stand, neither dismissed nor still being written, with their remarks on lines."""
         for review in details.reviews:
             if review.state not in _SAID:
@@ -177,7 +177,7 @@ class Reader(Host):
                 by=self._by(fields),
             )
 
-    def _comments(self, comments: Iterable[shapes.Comment]) -> Iterable[Comment]:
+    def _said(self, comments: Iterable[shapes.Comment]) -> Iterable[Comment]:
         """What people wrote: without a marker it is a person's, also from an account that the team uses."""
         unmarked = (c for c in comments if self._mark(c.body, c.user, "comment") is None)
         return (self._comment(comment) for comment in unmarked)

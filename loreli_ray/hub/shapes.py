@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 State = Literal["error", "failure", "pending", "success"]
 """Of a commit's status."""
@@ -19,10 +19,34 @@ class User(Shape):
     login: str
 
 
+class App(Shape):
+    slug: str
+
+
+class Installation(Shape):
+    id: int
+
+
+class InstallationToken(Shape):
+    token: str = Field(repr=False)
+    expires_at: datetime
+    permissions: dict[str, str] = {}
+
+
 class Repository(Shape):
+    """What is None is only told to some: https://docs.github.com/en/rest/repos/repos#get-a-repository."""
+
     full_name: str
     default_branch: str
     clone_url: str
+    private: bool = True
+    archived: bool = False
+    disabled: bool = False
+    has_issues: bool = True
+    permissions: dict[str, bool] | None = None
+    allow_squash_merge: bool | None = None
+    allow_merge_commit: bool | None = None
+    allow_rebase_merge: bool | None = None
 
 
 class Label(Shape):
@@ -75,18 +99,6 @@ class IssueEvent(Shape):
 class Permission(Shape):
     permission: str
     role_name: str | None = None
-
-
-class RequiredChecks(Shape):
-    contexts: tuple[str, ...] = ()
-
-
-class Protection(Shape):
-    required_status_checks: RequiredChecks = RequiredChecks()
-
-
-class Branch(Shape):
-    protection: Protection = Protection()
 
 
 class Ref(Shape):
@@ -165,3 +177,48 @@ class Status(Shape):
     context: str
     state: State
     description: str | None = None
+
+
+class File(Shape):
+    """A file of a pull request. Without `patch` it is binary or too large."""
+
+    filename: str
+    patch: str | None = None
+
+
+class Contexts(Shape):
+    contexts: tuple[str, ...] = ()
+
+
+class Approvals(Shape):
+    required_approving_review_count: int = 0
+
+
+class Protection(Shape):
+    """Of a branch: https://docs.github.com/en/rest/branches/branch-protection."""
+
+    required_status_checks: Contexts | None = None
+    required_pull_request_reviews: Approvals | None = None
+
+
+class Branch(Shape):
+    """What everybody may know of a branch."""
+
+    name: str
+    protected: bool = False
+    protection: Protection | None = None
+
+
+class RequiredCheck(Shape):
+    context: str
+
+
+class Parameters(Approvals):
+    required_status_checks: tuple[RequiredCheck, ...] = ()
+
+
+class Rule(Shape):
+    """A rule that holds for a branch: https://docs.github.com/en/rest/repos/rules."""
+
+    type: str
+    parameters: Parameters | None = None

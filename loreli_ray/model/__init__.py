@@ -15,9 +15,11 @@ from loreli_ray.model.agent import (
     Status,
     Team,
 )
+from loreli_ray.model.claim import LINE, Claim, Fence
 from loreli_ray.model.demand import Breakers, Demand, NodeView, Placement, Program, ScalePlan
 from loreli_ray.model.events import Event, EventKind, EventQuery, Landed
-from loreli_ray.model.host import Budget, Credentials, Remote
+from loreli_ray.model.finding import Finding
+from loreli_ray.model.host import AppKey, Budget, Credentials, Remote
 from loreli_ray.model.intent import (
     AskHuman,
     ClaimIssue,
@@ -38,7 +40,6 @@ from loreli_ray.model.snapshot import (
     Authorship,
     Check,
     Checks,
-    Claim,
     Comment,
     Issue,
     Merged,
@@ -66,10 +67,12 @@ from loreli_ray.model.verdict import Action, Step, Verdict
 __all__ = [
     "ABLE",
     "GONE",
+    "LINE",
     "PATIENT",
     "Action",
     "AgentSpec",
     "AgentState",
+    "AppKey",
     "AskHuman",
     "Assignment",
     "Authorship",
@@ -95,6 +98,8 @@ __all__ = [
     "Failure",
     "FailureKind",
     "Feedback",
+    "Fence",
+    "Finding",
     "Fleet",
     "Forward",
     "Health",

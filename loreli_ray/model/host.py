@@ -5,25 +5,76 @@ They live here and not in the hub, so that who is only handed one needs no clien
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import ConfigDict, Field, model_validator
+
 from loreli_ray.git import GitCredential
 from loreli_ray.model.values import Value
 
 
 class Budget(Value):
-    """What is left of the primary rate limit; `reset` is in seconds since the epoch. None until the host has said."""
+    """What is left of an account's primary rate limit, and what was used of it. Times are seconds since the epoch.
 
+    `limit`, `remaining` and `reset` (by the host's clock) are None until the host has said. `queued` writes wait;
+    nothing is sent before `held_until` (None: now). `offset` is added to our clock to have the host's. `errors` counts
+    by kind.
+    """
+
+    login: str = ""
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None
     paid: int = 0
     free: int = 0
+    queued: int = 0
+    held_until: float | None = None
+    offset: float = 0.0
+    errors: dict[str, int] = Field(default={})
+
+
+class AppKey(Value):
+    """A GitHub App: its id, its private key in PEM, and its installation, which is found where None."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    app_id: str
+    private_key: str
+    installation_id: int | None = None
+
+    def __repr__(self) -> str:
+        return f"AppKey({self.app_id}, …)"
+
+    __str__ = __repr__
 
 
 class Credentials(Value):
-    """The tokens of the author's account and, where there is one, of the reviewer's."""
+    """The author's account and, where there is one, the reviewer's: for each a token, or a GitHub App."""
 
-    token: str
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    token: str | None = None
+    app: AppKey | None = None
     reviewer_token: str | None = None
+    reviewer_app: AppKey | None = None
+
+    @model_validator(mode="after")
+    def _one_author(self) -> Self:
+        if (self.token is None) == (self.app is None):
+            raise ValueError("the author has either a token or a GitHub App")
+        if self.reviewer_token is not None and self.reviewer_app is not None:
+            raise ValueError("the reviewer has a token or a GitHub App, not both")
+        return self
+
+    @property
+    def author(self) -> str | AppKey:
+        secret = self.app or self.token
+        assert secret is not None
+        return secret
+
+    @property
+    def reviewer(self) -> str | AppKey | None:
+        return self.reviewer_app or self.reviewer_token
 
     def __repr__(self) -> str:
         return "Credentials(…)"

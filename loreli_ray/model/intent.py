@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from loreli_ray.model.agent import Assignment, Feedback
-from loreli_ray.model.snapshot import Claim, Pull, Review
+from loreli_ray.model.claim import Claim
+from loreli_ray.model.snapshot import Pull, Review
 from loreli_ray.model.values import Value
 
 
@@ -79,10 +80,11 @@ class Forward(Value):
 
 
 class Land(Value):
-    """Merge a pull request, if its head is still this one; then tidy up after it."""
+    """Merge a pull request, if its head and the base are still these; then tidy up after it."""
 
     kind: Literal["land"] = "land"
     pull: Pull
+    base_head: str
     issue: int
     title: str
     rounds: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from loreli_ray.identity import Side
+from loreli_ray.model.claim import Claim
 from loreli_ray.model.states import CheckState, Outcome
 from loreli_ray.model.values import Value
 
@@ -149,23 +150,6 @@ class Pull(Value):
     def objections(self) -> int:
         """The rounds without agreement: how many heads were judged and not approved."""
         return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
-
-
-class Claim(Value):
-    """A lease on an issue. `generation` is the fencing token; `oid` is what compare-and-swap compares.
-
-    A released claim keeps its generation and ends at once (`until` 0), so that the number only ever rises.
-    """
-
-    issue: int
-    session: str
-    agent: str
-    generation: int
-    until: float
-    oid: str
-
-    def held(self, now: float) -> bool:
-        return self.until > now
 
 
 class Merged(Value):

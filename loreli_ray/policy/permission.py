@@ -19,16 +19,15 @@ def assigned(record: Record, role: Role) -> Assignment:
     return record.assignment
 
 
-def may_submit(record: Record, *, claim: Claim | None, now: float, session: str) -> Assignment:
-    """Whether an action agent may hand in its branch: its claim is the present one, and its lease has not ended."""
+def may_submit(record: Record, *, claim: Claim | None, session: str) -> Assignment:
+    """Whether an action agent may hand in its branch: its claim is the present one.
+
+    Whether its lease has ended is no matter: the push renews it by compare-and-swap, and fails when somebody took it.
+    """
     work = assigned(record, Role.ACTION)
     held = claim is not None and claim.session == session and claim.agent == record.name
-    if claim is None or not held or claim.generation != work.generation:
-        raise ToolRefused(f"your claim on issue #{work.issue} is no longer yours: stop this work", subject=record.name)
-    if not claim.held(now):
-        raise ToolRefused(
-            f"your lease on issue #{work.issue} has ended: wait for a new assignment", subject=record.name
-        )
+    if claim is None or not held or claim.generation != work.generation or claim.released:
+        raise ToolRefused(f"the claim on issue #{work.issue} is no longer yours: stop this work", subject=record.name)
     if not work.branch.startswith(f"{record.name}/"):
         raise ToolRefused(f"the branch {work.branch} is not yours", subject=record.name)
     return work

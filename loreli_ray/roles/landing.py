@@ -32,7 +32,8 @@ def land(tick: Tick) -> Iterator[Intent]:
             return
         issue = tick.snapshot.issue(pull.by.issue)
         title = issue.title if issue is not None else pull.title
-        yield Land(pull=pull, issue=pull.by.issue, title=title, rounds=len(pull.verdicts))
+        base_head, rounds = tick.snapshot.base_head, len(pull.verdicts)
+        yield Land(pull=pull, base_head=base_head, issue=pull.by.issue, title=title, rounds=rounds)
 
 
 def settle(tick: Tick) -> Iterator[Intent]:

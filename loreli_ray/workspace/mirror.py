@@ -4,6 +4,8 @@ Invariants
 - `refs/heads/*` and `refs/tags/*` are what the remote had at the last sync. What comes out of clones is kept apart and
   never pruned: `refs/agents/*` waits for its push, `refs/rescue/*` is rescued, `refs/pushed/*` once was on the remote.
 - What is taken from a clone arrives in a quarantine, is checked by fsck and for its size, and then joins the mirror.
+- A fenced push moves its branch and renews its claim at once, or does neither. Claims are never fetched: a host that
+  wants them to be branches must not make agents' branches of them.
 - The credential is used by `sync` and by the push itself, and git runs in the mirror for both, never in a clone.
 - One process at a time changes the mirror (a file lock).
 """
@@ -20,11 +22,14 @@ from loreli_ray.errors import GitError, RemoteUnavailable, UsageError, Workspace
 from loreli_ray.files import locked
 from loreli_ray.git import GitCredential, git
 from loreli_ray.identity import is_agent
+from loreli_ray.model import Fence
+from loreli_ray.workspace.outlet import MOVED, Outlet, Swap
 from loreli_ray.workspace.shadow import UPLOAD_PACK, Shadow, explained, references
 
 LIMIT = 100 * 1024 * 1024
 _LOCK_TIMEOUT = 300.0
-_MOVED = "the branch on the remote is not where it was expected"
+# Where the hub may keep the claims (`hub.namespace.FALLBACK`).
+_NO_BRANCHES = ("^refs/heads/loreli/claims/*", "^refs/heads/loreli/landing", "^refs/heads/loreli/probe/*")
 _PACKING = {"gc.auto": "6700", "gc.autoDetach": "false"}
 _OWN_WORK = ("HEAD", "refs/heads/", "refs/stash")
 _SIGNED = {"NAME": "loreli", "EMAIL": "loreli@localhost"}
@@ -57,6 +62,7 @@ class Mirror:
                 git(
                     *("fetch", "--quiet", "--prune", "--no-tags", "--no-write-fetch-head"),
                     *("--", self.remote, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"),
+                    *_NO_BRANCHES,
                     cwd=self.path,
                     credential=credential,
                     timeout=self._timeout,
@@ -93,12 +99,15 @@ class Mirror:
         expected: str | None,
         credential: GitCredential | None = None,
         rewrite: bool = False,
+        fence: Fence | None = None,
     ) -> str:
         """Pushes `branch` out of an agent's clone and returns its commit.
 
         `expected`: what the remote must have there now (None: no such branch). Unless `rewrite`, the new commit must
-        descend from it. Pushing what is already there succeeds. Raises `WorkspaceError` when there is no such branch in
-        the clone, when it is too large or broken, or when the remote has something else or refuses.
+        descend from it, but for a mere merge of another branch, which the host makes of what is behind. Pushing what is
+        already there succeeds. Raises `WorkspaceError` when there is no such branch in the clone, when it is too large
+        or broken, or when the remote has something else or refuses; and `Conflict` when the claim of `fence` has moved:
+        nothing is pushed then.
         """
         ref = self._ref(branch)
         with self.exclusive(), Shadow(clone) as shadow:
@@ -107,9 +116,12 @@ class Mirror:
                 raise WorkspaceError("there is no such branch in the clone", subject=branch)
             self._take(shadow, [oid], subject=branch)
             self._git("update-ref", f"refs/agents/{branch}", oid)
-        if expected is not None and not rewrite and not self._descends(oid, expected):
-            raise WorkspaceError(f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}", subject=branch)
-        self._push(oid, branch, expected=expected, credential=credential)
+        if expected is not None and not rewrite and not self._carries_on(oid, expected, branch=branch):
+            remedy = f"fetch, and merge origin/{branch}"
+            raise WorkspaceError(
+                f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}: {remedy}", subject=branch
+            )
+        self._push(oid, branch, expected=expected, credential=credential, fence=fence)
         return oid
 
     def rescue(self, *, clone: Path, agent: str, ref_name: str, credential: GitCredential | None = None) -> str | None:
@@ -151,7 +163,7 @@ class Mirror:
         try:
             self._push(oid, branch, expected=None, credential=credential)
         except WorkspaceError as error:
-            if _MOVED not in error.message:
+            if MOVED not in error.message:
                 raise
             # Another rescue has that name already; with the commit in its name it can only be this one.
             branch = f"{branch}-{oid[:12]}"
@@ -211,23 +223,52 @@ class Mirror:
             for file in files:  # git sees a pack once its index is there
                 file.rename(self.path / "objects" / "pack" / file.name)
 
-    def _push(self, oid: str, branch: str, *, expected: str | None, credential: GitCredential | None) -> None:
-        ref = f"refs/heads/{branch}"
-        lease = f"--force-with-lease={ref}:{expected or ''}"
+    def _push(
+        self,
+        oid: str,
+        branch: str,
+        *,
+        expected: str | None,
+        credential: GitCredential | None,
+        fence: Fence | None = None,
+    ) -> None:
+        swap = Swap(ref=f"refs/heads/{branch}", seen=expected or "", oid=oid)
+        outlet = Outlet(mirror=self.path, remote=self.remote, credential=credential, timeout=self._timeout)
         try:
-            git(
-                *("push", "--quiet", "--no-verify", "--no-follow-tags", "--recurse-submodules=no", lease),
-                *("--", self.remote, f"{oid}:{ref}"),
-                cwd=self.path,
-                credential=credential,
-                timeout=self._timeout,
-            )
+            if fence is None:
+                outlet.push(swap)
+            else:
+                outlet.push_fenced(swap, fence)
         except GitError as error:
             kind = RemoteUnavailable if error.unreachable else WorkspaceError
             raise kind(f"not pushed: {_refusal(error)}", subject=branch) from error
         with self.exclusive(), explained("is pushed, but can't be noted in the mirror", subject=branch):
             self._git("update-ref", f"refs/pushed/{branch}", oid)
             self._git("update-ref", "-d", f"refs/agents/{branch}")
+
+    def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
+        """Whether nothing is lost when `oid` takes the place of `expected`: it descends from it, or from what a mere
+        merge, and be it of a mere merge, was made of."""
+        last: str | None = expected
+        while last is not None and not self._descends(oid, last):
+            last = self._merged_into(last, branch=branch)
+        return last is not None
+
+    def _merged_into(self, oid: str, *, branch: str) -> str | None:
+        """What the commit merges another branch of the remote into without adding anything; None if it is no such."""
+        parents = self._git("rev-list", "--parents", "--max-count=1", oid).split()[1:]
+        if len(parents) != 2:
+            return None
+        elsewhere = self._git("for-each-ref", "--format=%(refname)", f"--contains={parents[1]}", "refs/heads")
+        if not set(elsewhere.split()) - {self._ref(branch)}:
+            return None
+        try:
+            merged = self._git("merge-tree", "--write-tree", *parents)
+        except GitError as error:
+            if error.returncode != 1:
+                raise
+            return None  # a conflict, which somebody resolved
+        return parents[0] if merged == self._git("rev-parse", f"{oid}^{{tree}}") else None
 
     def _descends(self, oid: str, ancestor: str) -> bool:
         try:
@@ -262,5 +303,5 @@ def _refusal(error: GitError) -> str:
     said = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     marked = [line for line in lines if line.startswith("!")]
     if any("stale info" in line for line in marked):
-        return _MOVED
+        return MOVED
     return "; ".join(filter(None, [*marked, *said])) or error.message

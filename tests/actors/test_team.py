@@ -26,7 +26,7 @@ def test_a_team_lands_every_issue_and_goes_home(team: Make) -> None:
     assert all(landed["commit"] in history for landed in done)
     assert all(landed["author"]["side"] != landed["reviewer"]["side"] for landed in done)
     assert {landed["rounds"] for landed in done} == {1, 2}, "some first attempts are wrong, some are right"
-    refs = git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/loreli", cwd=repository).split()
+    refs = git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/loreli/claims", cwd=repository).split()
     assert refs == ["refs/heads/main"], "branches and claims are gone"
     assert not list(working.session.settings.folder.glob("nodes/*/agents/*")), "workspaces are gone"
     assert not working.terminal().panes(), "no pane is left"

@@ -21,7 +21,7 @@ model: powerful
 test: "[ -f x ] && make test"
 hub: {apiUrl: "http://127.0.0.1:8080/api/", label: team, humanLabel: person, mergeMethod: rebase, base: release/1.x,
   minWriteInterval: 0, poll: 5s, maxText: 500, workingLabel: doing, reviewLabel: judging, approvedLabel: good,
-  noteInterval: 10s, upToDate: no, requiredChecks: [build], checkTimeout: 10m}
+  noteInterval: 10s, upToDate: no, requiredChecks: [build], checkTimeout: 10m, reserve: 0.25, patience: 1s}
 trust: {associations: [OWNER, NONE], adoption: no}
 timeouts: {stall: 20m, rapidDeath: 1s, busy: 30m, shutdown: 2s, poll: 100ms, nudge: false, call: 1s, start: 3s}
 scaling: {maxAgents: 3, maxPerRole: {action: 2, risk: 0}, maxPerTick: 1, cooldown: 0, memory: 1GiB}
@@ -70,6 +70,8 @@ def test_defaults() -> None:
             "up_to_date": True,
             "required_checks": [],
             "check_timeout": 3600.0,
+            "reserve": 0.1,
+            "patience": 30.0,
         },
         "trust": {"associations": ["OWNER", "MEMBER", "COLLABORATOR"], "adoption": True},
         "timeouts": {

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -69,9 +70,22 @@ class House:
             clock=self.clock,
         )
 
-    def claims(self, name: str = "claims", *, remote: str | None = None, session: str = "s") -> Claims:
+    def claims(
+        self,
+        name: str = "claims",
+        *,
+        remote: str | None = None,
+        session: str = "s",
+        login: str | None = TEAM,
+        ahead: float = 0.0,
+    ) -> Claims:
+        """The claims as an orchestrator sees them; the host's clock is `ahead` of its own."""
         url = remote or self.remote
-        return Claims(self.folder / name, remote=url, credential=self.credential(url=url), session=session)
+
+        async def keys() -> GitCredential | None:
+            return self.credential(login, url=url) if login else None
+
+        return Claims(self.folder / name, remote=url, keys=keys, session=session, offset=lambda: ahead)
 
     @contextmanager
     def http(self, login: str) -> Generator[httpx.Client]:
@@ -118,14 +132,20 @@ class Answer:
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    drip: float = 0.0
+    """Seconds between two bytes."""
 
 
 class Wire:
-    """Answers each request as `respond` says (None: hangs up without an answer), and remembers what was asked."""
+    """Answers each request as `respond` says (None: hangs up without an answer), and remembers what was asked.
+
+    Its own clock is `ahead` of the test's, in seconds.
+    """
 
     def __init__(self, respond: Callable[[Asked], Answer | None], *, clock: Clock) -> None:
         self.asked: list[Asked] = []
         self.over = threading.Event()
+        self.ahead = 0.0
         wire = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -141,12 +161,22 @@ class Wire:
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                if answer.status != 304:
+                if answer.status != 304 and "content-length" not in answer.headers:
                     self.send_header("Content-Length", str(len(answer.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                with suppress(ConnectionError):  # who asked has given up
+                    for size in range(len(answer.body)) if answer.drip else ():
+                        self.wfile.write(answer.body[size : size + 1])
+                        if wire.over.wait(answer.drip):
+                            break
+                    else:
+                        self.wfile.write(b"" if answer.drip else answer.body)
 
             do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _any  # noqa: N815
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                """The server's time is that of the test."""
+                return formatdate(clock.now() + wire.ahead, usegmt=True)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Says nothing."""

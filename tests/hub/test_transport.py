@@ -15,6 +15,7 @@ import pytest
 
 from loreli_ray.clock import ManualClock
 from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
+from loreli_ray.hub.keys import PersonalToken
 from loreli_ray.hub.shapes import User
 from loreli_ray.hub.transport import PAGE, READ_TRIES, Transport
 from tests.hub.hub_kit import Answer, Asked, Wire
@@ -24,12 +25,17 @@ OCTO = Answer(body=b'{"login": "octo"}')
 
 @asynccontextmanager
 async def talking(
-    respond: Callable[[Asked], Answer | None], *, pause: float = 0.0, timeout: float = 10.0
+    respond: Callable[[Asked], Answer | None], *, timeout: float = 10.0, reserve: float = 0.0, patience: float = 0.0
 ) -> AsyncGenerator[tuple[Transport, Wire, ManualClock]]:
     clock = ManualClock()
     with Wire(respond, clock=clock) as wire:
         transport = Transport(
-            token="secret", api_url=wire.url, clock=clock, pause=pause, timeout=httpx.Timeout(timeout)
+            PersonalToken("secret"),
+            api_url=wire.url,
+            clock=clock,
+            reserve=reserve,
+            patience=patience,
+            timeout=httpx.Timeout(timeout),
         )
         try:
             yield transport, wire, clock
@@ -60,7 +66,7 @@ async def test_what_a_status_is_called(status: int, kind: type[HubError]) -> Non
     said = {"message": "Not so", "errors": [{"field": "title", "code": "missing"}]}
     async with talking(lambda _: Answer(status, json.dumps(said).encode())) as (transport, wire, _):
         with pytest.raises(HubError) as caught:
-            await transport.write("POST", "/x", {})
+            await transport.send("POST", "/x", {})
     assert type(caught.value) is kind
     assert caught.value.status == status
     assert caught.value.subject == "POST /x"
@@ -81,21 +87,24 @@ async def test_a_refusal_without_words(body: bytes) -> None:
     ("status", "headers", "message", "wait"),
     [
         (429, {"retry-after": "7"}, "Slow down", 7.0),
-        (403, {"retry-after": "0"}, "You have exceeded a secondary rate limit", 0.0),
+        (403, {"retry-after": "0"}, "You have exceeded a secondary rate limit", 1.0),
         (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000090"}, "API rate limit exceeded", 90.0),
-        (429, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1600000000"}, "API rate limit exceeded", 0.0),
         (403, {"x-ratelimit-remaining": "12"}, "You have exceeded a secondary rate limit", 60.0),
+        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1700000090"}, "A secondary rate limit", 60.0),
         (429, {}, "", 60.0),
     ],
 )
 async def test_rate_limits(status: int, headers: dict[str, str], message: str, wait: float) -> None:
     body = json.dumps({"message": message}).encode()
     async with talking(lambda _: Answer(status, body, headers)) as (transport, wire, clock):
-        for ask in (transport.get("/x", User), transport.write("POST", "/x")):
+        for ask in (transport.get("/x", User), transport.send("POST", "/x")):
             with pytest.raises(RateLimited) as caught:
                 await ask
-            assert (caught.value.retry_after, caught.value.status) == (wait, status)
-    assert len(wire.asked) == 2, "a limit is for the caller to wait out"
+            assert caught.value.retry_after == pytest.approx(wait, abs=1.0)
+        held = transport.budget.held_until
+        assert held is not None
+        assert held - clock.now() == pytest.approx(wait, abs=1.0)
+    assert len(wire.asked) == 1, "the whole account is held"
     assert clock.now() == ManualClock().now()
 
 
@@ -137,7 +146,7 @@ async def test_a_refused_read_is_not_repeated() -> None:
 async def test_writes_are_never_repeated(method: str, failure: Answer | None) -> None:
     async with talking(lambda _: failure) as (transport, wire, _):
         with pytest.raises(Unavailable):
-            await transport.write(method, "/x", {"a": 1})
+            await transport.send(method, "/x", {"a": 1})
     assert len(wire.asked) == 1
 
 
@@ -150,7 +159,7 @@ async def test_an_answer_that_never_comes() -> None:
     async with talking(hang, timeout=0.1) as (transport, wire, _):
         waiting.append(wire)
         with pytest.raises(Unavailable, match="no answer in time"):
-            await transport.write("POST", "/x")
+            await transport.send("POST", "/x")
         with pytest.raises(Unavailable, match="no answer in time"):
             await transport.get("/x", User)
     assert Counter(asked.method for asked in wire.asked) == {"POST": 1, "GET": READ_TRIES}
@@ -159,31 +168,13 @@ async def test_an_answer_that_never_comes() -> None:
 async def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    transport = Transport(token="secret", api_url=url, clock=ManualClock(), pause=0.0)
+    transport = Transport(PersonalToken("secret"), api_url=url, clock=ManualClock())
     try:
         with pytest.raises(Unavailable, match=r"can't be reached: \S") as caught:
             await transport.get("/x", User)
         assert "secret" not in repr(caught.value)
     finally:
         await transport.close()
-
-
-async def test_writes_keep_their_distance() -> None:
-    answers = iter([Answer(), Answer(500), Answer(), Answer()])
-    async with talking(lambda _: next(answers), pause=5.0) as (transport, wire, clock):
-        done = await asyncio.gather(*(transport.write("POST", f"/{n}") for n in range(3)), return_exceptions=True)
-        assert [type(one) for one in done] == [bytes, Unavailable, bytes]
-        clock.advance(3.0)
-        await transport.write("POST", "/late")
-    times = [asked.at for asked in wire.asked]
-    assert [after - before for before, after in pairwise(times)] == [5.0, 5.0, 5.0]
-
-
-async def test_reads_do_not_wait_for_writes() -> None:
-    async with talking(lambda _: OCTO, pause=5.0) as (transport, wire, _):
-        await transport.write("POST", "/x")
-        await transport.get("/user", User)
-    assert wire.asked[0].at == wire.asked[1].at
 
 
 async def test_what_is_known_is_not_paid_for() -> None:
@@ -206,24 +197,253 @@ async def test_what_is_known_is_not_paid_for() -> None:
     assert "if-none-match" not in wire.asked[-1].headers, "another query is another thing"
 
 
+@pytest.mark.parametrize("linked", [True, False])
 @pytest.mark.parametrize("count", [0, 1, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE + 50])
-async def test_every_page(count: int) -> None:
+async def test_every_page(count: int, linked: bool) -> None:
+    """By its links, which name a host as a proxy knows it; and without them, since a 304 has none."""
+
     def respond(asked: Asked) -> Answer:
         query = httpx.URL(asked.path).params
         assert query["state"] == "open"
-        start = (int(query["page"]) - 1) * int(query["per_page"])
-        rows = [{"login": str(n)} for n in range(start, min(count, start + int(query["per_page"])))]
-        return Answer(body=json.dumps(rows).encode())
+        start = (int(query.get("page", "1")) - 1) * int(query["per_page"])
+        end = start + int(query["per_page"])
+        rows = [{"login": str(n)} for n in range(start, min(count, end))]
+        following = f"https://elsewhere.invalid/users?state=open&per_page={PAGE}&page={end // PAGE + 1}"
+        headers = {"link": f'<{following}>; rel="next", <x>; rel="last"'} if linked and end < count else {}
+        return Answer(body=json.dumps(rows).encode(), headers=headers)
 
     async with talking(respond) as (transport, _, _):
         found = await transport.pages("/users", User, params={"state": "open"})
     assert [user.login for user in found] == [str(n) for n in range(count)]
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"login": 3}', b"[]"])
-async def test_an_answer_that_cannot_be_read(body: bytes) -> None:
-    async with talking(lambda _: Answer(body=body)) as (transport, _, _):
-        with pytest.raises(HubError, match="/user: the answer can't be read"):
-            await transport.get("/user", User)
-        with pytest.raises(HubError, match="/users: the answer can't be read"):
+async def test_a_listing_without_end() -> None:
+    headers = {"link": '</users?page=7>; rel="next"'}
+    async with talking(lambda _: Answer(body=b"[]", headers=headers)) as (transport, wire, _):
+        with pytest.raises(HubError, match="does not end"):
+            await transport.pages("/users", User)
+    assert len(wire.asked) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"login": "oc', b"\xff"])
+async def test_an_answer_that_is_no_json_is_none(body: bytes) -> None:
+    """A proxy's page, or half an answer: asked again, and never remembered."""
+    answers = [Answer(body=body, headers={"etag": '"a"'}), OCTO]
+    async with talking(lambda _: answers.pop(0)) as (transport, wire, _):
+        assert (await transport.get("/user", User)).login == "octo"
+        assert "if-none-match" not in wire.asked[1].headers
+    async with talking(lambda _: Answer(body=body)) as (transport, wire, _):
+        with pytest.raises(Unavailable, match="/users: the answer can't be read"):
             await transport.make("POST", "/users", User, {})
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize("body", [b'{"login": 3}', b"[]"])
+async def test_an_answer_of_another_shape(body: bytes) -> None:
+    async with talking(lambda _: Answer(body=body)) as (transport, wire, _):
+        with pytest.raises(HubError, match="/user: the answer can't be read") as caught:
+            await transport.get("/user", User)
+    assert not isinstance(caught.value, Unavailable)
+    assert len(wire.asked) == 1
+
+
+# ── limits ──
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_short_limit_is_waited_out(method: str) -> None:
+    """Also by a write: the host says that it was not carried out."""
+    answers = [Answer(429, headers={"retry-after": "7"}), Answer(403, b'{"message": "Secondary rate limit"}'), OCTO]
+    async with talking(lambda _: answers.pop(0), patience=100.0) as (transport, wire, _):
+        if method == "GET":
+            await transport.get("/user", User)
+        else:
+            await transport.send("POST", "/user")
+        assert transport.budget.held_until is None
+    assert [after.at - before.at for before, after in pairwise(wire.asked)] == [7.0, 60.0]
+
+
+async def test_a_limit_without_words_is_kept_for_longer_each_time() -> None:
+    answers = [Answer(429), Answer(429), OCTO, Answer(429)]
+    waits: list[float] = []
+    async with talking(lambda _: answers.pop(0)) as (transport, _, clock):
+        while answers:
+            try:
+                await transport.get("/user", User)
+            except RateLimited as error:
+                waits.append(error.retry_after)
+                clock.advance(error.retry_after)
+    assert waits == [60.0, 120.0, 60.0]
+
+
+async def test_others_wait_with_it() -> None:
+    answers = [Answer(429, headers={"retry-after": "5"}), OCTO, OCTO, OCTO]
+    async with talking(lambda _: answers.pop(0), patience=10.0) as (transport, wire, _):
+        await asyncio.gather(*(transport.get(f"/{n}", User) for n in range(3)))
+    first, *rest = wire.asked
+    assert len([asked for asked in rest if asked.at < first.at + 5]) <= 2, "only those that were under way"
+
+
+def counted(remaining: int, *, limit: int = 100, reset: int = 1_700_000_600, resource: str = "core") -> Answer:
+    left = {"limit": limit, "remaining": remaining, "reset": reset, "resource": resource}
+    headers = {f"x-ratelimit-{name}": str(value) for name, value in left.items()}
+    return Answer(body=OCTO.body, headers=headers)
+
+
+async def test_a_reserve_is_left_to_people() -> None:
+    answers = [counted(11), counted(10), counted(9), counted(0), counted(99, reset=1_700_004_200)]
+    async with talking(lambda _: answers.pop(0), reserve=0.1, patience=10.0) as (transport, wire, clock):
+        for _ in range(2):
+            await transport.get("/user", User)
+        for ask in (transport.get("/user", User), transport.send("POST", "/x")):
+            with pytest.raises(RateLimited, match="10 of 100 requests are left") as caught:
+                await ask
+            assert caught.value.retry_after == pytest.approx(600, abs=1)
+        await transport.send("PUT", "/merge", essential=True)
+        await transport.get("/user", User, essential=True)
+        with pytest.raises(RateLimited, match="0 of 100"):
+            await transport.send("PUT", "/merge", essential=True)
+        assert len(wire.asked) == 4
+        clock.advance(601)
+        await transport.get("/user", User)
+    assert len(wire.asked) == 5
+
+
+async def test_the_limit_of_searches_is_another_one() -> None:
+    answers = [counted(90), counted(0, limit=30, resource="search"), counted(89)]
+    async with talking(lambda _: answers.pop(0), reserve=0.1) as (transport, _, _):
+        for _ in range(3):
+            await transport.get("/user", User)
+        assert (transport.budget.remaining, transport.budget.limit) == (89, 100)
+
+
+async def test_errors_are_counted() -> None:
+    answers = [Answer(404), Answer(404), Answer(422), OCTO]
+    async with talking(lambda _: answers.pop(0)) as (transport, _, _):
+        for _ in range(3):
+            with pytest.raises(HubError):
+                await transport.get("/user", User)
+        await transport.get("/user", User)
+        assert transport.budget.errors == {"NotFound": 2, "Refused": 1}
+
+
+# ── redirects ──
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a_read_follows_a_redirect(status: int) -> None:
+    def respond(asked: Asked) -> Answer:
+        if asked.path.startswith("/old"):
+            return Answer(status, headers={"location": "/new?a=1"})
+        return Answer(body=OCTO.body, headers={"etag": '"x"'})
+
+    async with talking(respond) as (transport, wire, _):
+        for _ in range(2):
+            assert (await transport.get("/old", User)).login == "octo"
+    assert [asked.path for asked in wire.asked] == ["/old", "/new?a=1"] * 2
+    assert wire.asked[3].headers["if-none-match"] == '"x"'
+
+
+@pytest.mark.parametrize(("status", "followed"), [(301, False), (302, False), (307, True), (308, True)])
+async def test_a_write_follows_what_keeps_it_a_write(status: int, followed: bool) -> None:
+    answers = [Answer(status, headers={"location": "/new"}), OCTO]
+    async with talking(lambda _: answers.pop(0)) as (transport, wire, _):
+        if followed:
+            await transport.send("POST", "/old", {"a": 1})
+        else:
+            with pytest.raises(HubError, match=str(status)):
+                await transport.send("POST", "/old", {"a": 1})
+    assert {(asked.method, asked.body) for asked in wire.asked} == {("POST", b'{"a":1}')}
+
+
+@pytest.mark.parametrize("location", ["http://elsewhere.invalid/user", "//elsewhere.invalid/", "https://127.0.0.1:1/"])
+async def test_a_token_goes_to_no_other_host(location: str) -> None:
+    async with talking(lambda _: Answer(302, headers={"location": location})) as (transport, wire, _):
+        with pytest.raises(HubError, match="another host"):
+            await transport.get("/user", User)
+    assert len(wire.asked) == 1
+
+
+async def test_redirects_that_go_round() -> None:
+    async with talking(lambda _: Answer(302, headers={"location": "/user"})) as (transport, wire, _):
+        with pytest.raises(HubError, match="302"):
+            await transport.get("/user", User)
+    assert len(wire.asked) == 6
+
+
+# ── what is beyond measure ──
+
+
+async def test_an_answer_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loreli_ray.hub.transport.LARGEST", 2**20)
+    body = json.dumps({"login": "x" * 2**20}).encode()
+    async with talking(lambda _: Answer(body=body)) as (transport, wire, _):
+        with pytest.raises(HubError, match="larger than 1 MiB"):
+            await transport.get("/user", User)
+    assert len(wire.asked) == 1
+
+
+async def test_an_answer_that_trickles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loreli_ray.hub.transport.WHOLE", 0.3)
+    async with talking(lambda _: Answer(body=b" " * 40 + OCTO.body, drip=0.05), timeout=10.0) as (transport, _, _):
+        with pytest.raises(Unavailable, match="no answer in time"):
+            await transport.send("GET", "/user")
+
+
+async def test_half_an_answer() -> None:
+    headers = {"content-length": "900"}
+    async with talking(lambda _: Answer(body=OCTO.body, headers=headers)) as (transport, wire, _):
+        with pytest.raises(Unavailable, match="can't be reached"):
+            await transport.get("/user", User)
+    assert len(wire.asked) == READ_TRIES
+
+
+# ── the API's version ──
+
+
+@pytest.mark.parametrize(
+    ("offered", "used"),
+    [
+        (["2026-03-10", "2022-11-28"], "2022-11-28"),
+        (["2026-03-10", "2028-01-01"], "2028-01-01"),
+        ([], None),
+        (None, None),
+    ],
+)
+async def test_a_version_that_the_host_has(offered: list[str] | None, used: str | None) -> None:
+    def respond(asked: Asked) -> Answer:
+        if asked.path != "/versions":
+            return OCTO
+        return Answer(404) if offered is None else Answer(body=json.dumps(offered).encode())
+
+    async with talking(respond) as (transport, wire, _):
+        await transport.agree()
+        await transport.get("/user", User)
+    assert wire.asked[1].headers.get("x-github-api-version") == used
+
+
+# ── the host's clock ──
+
+
+@pytest.mark.parametrize("ahead", [0.0, 3600.0, -86_400.0])
+async def test_the_hosts_clock(ahead: float) -> None:
+    async with talking(lambda _: OCTO) as (transport, wire, clock):
+        assert transport.offset == 0.0
+        wire.ahead = ahead
+        for _ in range(5):
+            clock.advance(0.3)
+            await transport.get("/user", User)
+        assert transport.offset == pytest.approx(ahead, abs=1.0)
+        assert transport.budget.offset == transport.offset
+
+
+async def test_a_limit_ends_by_the_hosts_clock() -> None:
+    answers = [counted(0, reset=1_700_000_000 + 3600 + 90), OCTO]
+    async with talking(lambda _: answers.pop(0)) as (transport, wire, clock):
+        wire.ahead = 3600.0
+        await transport.get("/user", User)
+        with pytest.raises(RateLimited) as caught:
+            await transport.get("/user", User)
+        assert caught.value.retry_after == pytest.approx(90, abs=1)
+        clock.advance(91)
+        await transport.get("/user", User)

@@ -203,7 +203,7 @@ def test_what_is_not_forwarded(things: tuple[Issue | Claim | Pull | Member, ...]
 def test_what_is_approved_by_the_other_side_at_this_head_lands() -> None:
     good = pull(10, review(CHANGES, commit="h0"), review(id=2))
     (intent,) = wanted(landing.land, issue(), claim(), good)
-    assert intent == Land(pull=good, issue=1, title=issue().title, rounds=2)
+    assert intent == Land(pull=good, base_head="base-0", issue=1, title=issue().title, rounds=2)
 
 
 def test_it_lands_also_without_its_author() -> None:
