@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from email.utils import formatdate
 
@@ -10,7 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,10 +21,14 @@ from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
 from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
 from loreli_ray.forge.smart_http import SmartHttp
 
 RATE_LIMIT = 5000
+UNKNOWN_MAX = 1000  # so many different ones are logged
+
+_log = logging.getLogger(__name__)
 
 
 class DateHeader:
@@ -49,13 +54,14 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collec
 
     It writes the Date header itself, so its server should not.
     """
+    routes = [Route("/openapi.json", _openapi), *ROUTES]
     app = Starlette(
         routes=[
             Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
-            Mount("/api/v3", routes=ROUTES),
+            Mount("/api/v3", routes=routes),
             Mount("/api", routes=graphql.ROUTES),
             *graphql.ROUTES,
-            *ROUTES,
+            *routes,
         ],
         middleware=[Middleware(DateHeader, clock=forge.clock)],
         exception_handlers={HTTPException: _unknown},
@@ -63,11 +69,21 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collec
     app.router.redirect_slashes = False
     app.state.forge = forge
     app.state.hook_hosts = frozenset(hook_hosts)
+    app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app
 
 
+async def _openapi(_request: Request) -> Response:
+    """The description of all routes, for everybody."""
+    return JSONResponse(describe(ROUTES))
+
+
 async def _unknown(request: Request, error: Exception) -> Response:
-    """No such route, or not with this method: to GitHub it is the same."""
+    """No such route, or not with this method: to GitHub it is the same. The log says what was looked for, once each."""
     status = error.status_code if isinstance(error, HTTPException) else 500
+    asked, seen = (request.method, request.scope["path"]), request.app.state.unknown
+    if asked not in seen and len(seen) < UNKNOWN_MAX:
+        seen.add(asked)
+        _log.warning("no such route: %s %s", *asked)
     return respond(refused(not_found() if status in (404, 405) else Refusal(status, str(error))), request)

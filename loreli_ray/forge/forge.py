@@ -44,6 +44,7 @@ from loreli_ray.forge.records import (
 from loreli_ray.forge.refusal import invalid, not_found
 from loreli_ray.forge.repository import GitRepository, place
 from loreli_ray.forge.reviews import Reviews
+from loreli_ray.forge.search import Search
 from loreli_ray.forge.store import Database, Store
 
 Role = Literal["admin", "write", "read", "none"]
@@ -84,6 +85,7 @@ class Forge:
         self.pulls = Pulls(store, clock, root, self.protections)
         self.reactions = Reactions(store, clock)
         self.reviews = Reviews(store, clock, root, self.pulls)
+        self.search = Search(store)
         self._store = store
         self.root = root
 
@@ -191,8 +193,11 @@ class Forge:
 
     def repositories(self) -> list[str]:
         """Full names, sorted."""
+        return sorted(repository.full_name for repository in self.all_repositories())
+
+    def all_repositories(self) -> list[Repository]:
         with self._store.read() as db:
-            return sorted(repository.full_name for repository in db.all(Repository, _SELECT))
+            return db.all(Repository, f"{_SELECT} ORDER BY r.id")
 
     def repository_path(self, full_name: str) -> Path:
         """The bare repository. Raises `ForgeError` if there is none."""

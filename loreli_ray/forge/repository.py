@@ -203,8 +203,12 @@ class GitRepository:
         found = [entry for entry in self._list(sha, ":(literal)" + path) if entry.name == path]
         return found[0] if found else None
 
-    def entries(self, tree: str) -> list[Entry]:
-        return self._list(tree)
+    def entries(self, tree: str, *, deep: bool = False) -> list[Entry]:
+        """What a tree holds; `deep` also beneath its folders."""
+        return self._list(tree, deep=deep)
+
+    def write_blob(self, data: bytes) -> str:
+        return run_bytes(self.path, "hash-object", "-w", "--stdin", stdin=data).decode().strip()
 
     def blob(self, sha: str) -> bytes:
         """A file's bytes, as they are."""
@@ -271,9 +275,10 @@ class GitRepository:
                 raise
             return None
 
-    def _list(self, tree: str, *paths: str) -> list[Entry]:
+    def _list(self, tree: str, *paths: str, deep: bool = False) -> list[Entry]:
         found: list[Entry] = []
-        out = run_text(self.path, "ls-tree", "-z", "--long", "--full-tree", tree, "--", *paths)
+        below = ["-r", "-t"] if deep else []
+        out = run_text(self.path, "ls-tree", "-z", "--long", "--full-tree", *below, tree, "--", *paths)
         for line in out.split("\0")[:-1]:
             facts, _, name = line.partition("\t")
             mode, kind, sha, size = facts.split()
@@ -281,13 +286,13 @@ class GitRepository:
         return found
 
 
-def run_bytes(path: Path, *arguments: str) -> bytes:
+def run_bytes(path: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     """What git prints, byte for byte: file contents and names may hold line ends of every kind."""
     done = subprocess.run(
         ["git", *arguments],
         cwd=path,
         env=environment(),
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         timeout=TIMEOUT,
         check=False,

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from loreli_ray.forge import Forge, ForgeServer
+from tests.forge.api_judge import Judge
 from tests.forge.forge_kit import COLLABORATOR, OWNER, REPOSITORY, STRANGER, Checkout, House, run_git
 
 
@@ -33,8 +34,10 @@ def forge(tmp_path: Path, source: Path) -> Iterator[Forge]:
 
 @pytest.fixture
 def house(forge: Forge, tmp_path: Path) -> Iterator[House]:
-    with ForgeServer(forge) as server:
+    judge = Judge()
+    with ForgeServer(forge, around=judge) as server:
         yield House(forge, server, tmp_path)
+    assert not judge.complaints
 
 
 @pytest.fixture

@@ -192,6 +192,7 @@ def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None
         "branch": "bed",
         "reaction": 1,
         "login": OWNER,
+        "path": "new.md",
     }
     path = re.sub(r"{(\w+)(?::\w+)?}", lambda found: str(values[found[1]]), template)
     answer = busy.request(method, path, content=json.dumps(body))

@@ -6,6 +6,7 @@ from loreli_ray.forge.rest import (
     apps,
     branches,
     checks,
+    contents,
     events,
     gitdata,
     hooks,
@@ -15,6 +16,7 @@ from loreli_ray.forge.rest import (
     reactions,
     repositories,
     reviews,
+    search,
 )
 
 # The order counts: `/commits/{ref}` takes everything beneath it that checks has not.
@@ -31,6 +33,8 @@ ROUTES = [
     *branches.ROUTES,
     *hooks.ROUTES,
     *gitdata.ROUTES,
+    *contents.ROUTES,
+    *search.ROUTES,
 ]
 
 __all__ = ["ROUTES"]

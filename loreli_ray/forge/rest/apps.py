@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loreli_ray.forge.records import App, Installation
 from loreli_ray.forge.refusal import forbidden, not_found
+from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape, node_id, time
@@ -104,10 +105,23 @@ def _installation(call: Call, installation: Installation) -> Shape:
 
 
 ROUTES = [
-    route("GET", "/app", get_app, by_app=True),
-    route("GET", "/app/installations", list_installations, by_app=True),
-    route("GET", "/app/installations/{id:id}", get_installation, by_app=True),
-    route("POST", "/app/installations/{id:id}/access_tokens", create_token, status=201, by_app=True),
-    route("GET", "/repos/{owner}/{repo}/installation", installation_of_repository, by_app=True),
-    route("GET", "/installation/repositories", list_repositories),
+    route("GET", "/app", get_app, answer=answers.App, by_app=True),
+    route("GET", "/app/installations", list_installations, answer=list[answers.Installation], by_app=True),
+    route("GET", "/app/installations/{id:id}", get_installation, answer=answers.Installation, by_app=True),
+    route(
+        "POST",
+        "/app/installations/{id:id}/access_tokens",
+        create_token,
+        answer=answers.InstallationToken,
+        status=201,
+        by_app=True,
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/installation",
+        installation_of_repository,
+        answer=answers.Installation,
+        by_app=True,
+    ),
+    route("GET", "/installation/repositories", list_repositories, answer=answers.InstallationRepositories),
 ]

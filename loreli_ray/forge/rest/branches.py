@@ -9,7 +9,7 @@ from pydantic import Field
 from loreli_ray.forge.protections import contexts_of
 from loreli_ray.forge.records import Protection
 from loreli_ray.forge.refusal import Refusal
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Line, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -127,9 +127,11 @@ def _shape(call: Call, protection: Protection) -> Shape:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/branches", list_branches),
-    route("GET", "/repos/{owner}/{repo}/branches/{branch:path}/protection", get_protection),
-    route("PUT", "/repos/{owner}/{repo}/branches/{branch:path}/protection", protect),
+    route("GET", "/repos/{owner}/{repo}/branches", list_branches, answer=list[git_answers.Branch]),
+    route(
+        "GET", "/repos/{owner}/{repo}/branches/{branch:path}/protection", get_protection, answer=git_answers.Protection
+    ),
+    route("PUT", "/repos/{owner}/{repo}/branches/{branch:path}/protection", protect, answer=git_answers.Protection),
     route("DELETE", "/repos/{owner}/{repo}/branches/{branch:path}/protection", unprotect),
-    route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", get_branch),
+    route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", get_branch, answer=git_answers.FullBranch),
 ]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
 from pydantic_core import from_json
@@ -161,10 +161,12 @@ class Call:
         page = Page.of(self.request)
         return Reply([shape(item) for item in page.cut(items)], headers=page.headers(len(items)))
 
-    def counted_page(self, name: str, items: Sequence[Item], shape: Callable[[Item], object]) -> Reply:
-        """The same in an object that says how many there are."""
+    def counted_page(
+        self, name: str, items: Sequence[Item], shape: Callable[[Item], object], **beside: object
+    ) -> Reply:
+        """The same in an object that says how many there are, and what stands `beside`."""
         page = self.page(items, shape)
-        return Reply({"total_count": len(items), name: page.data}, headers=page.headers)
+        return Reply({"total_count": len(items), name: page.data, **beside}, headers=page.headers)
 
 
 Handler = Callable[..., Reply]
@@ -186,7 +188,14 @@ register_url_convertor("id", _Id())
 
 
 class Operation(Route):
-    """A route, with all that can be said of it: openapi.py makes the description of the API from this."""
+    """A route of the API, with all that can be said of it: openapi.py makes the description from this.
+
+    `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
+    its annotations name. `answer` is the type of what it answers (None: nothing, 204), with `status` or `also`; `media`
+    what it can answer instead; `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing
+    of the rate limit; `by_app` ones are for apps, who sign with their own key. `resource` is the limit they draw on: of
+    any but `core` the handler itself takes what its request costs.
+    """
 
     def __init__(
         self,
@@ -194,13 +203,14 @@ class Operation(Route):
         path: str,
         handler: Handler,
         *,
-        answer: object,
-        status: int,
-        media: str | None,
-        refuses: Collection[int],
-        free: bool,
-        by_app: bool,
-        resource: str,
+        answer: Any = None,
+        status: int | None = None,
+        also: int | None = None,
+        media: str | None = None,
+        refuses: Collection[int] = (),
+        free: bool = False,
+        by_app: bool = False,
+        resource: str = CORE,
     ) -> None:
         super().__init__(path, self._answer, methods=[method])
         hints = get_type_hints(handler)
@@ -209,12 +219,19 @@ class Operation(Route):
         self.body: type[Body] | None = hints.get("body")
         self.query: type[Query] | None = hints.get("query")
         self.answer = answer
-        self.status = status
+        self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]
         self.media = media
         self.refuses = frozenset(refuses)
         self.free = free or resource != CORE
         self.by_app = by_app
         self.resource = resource
+
+    @property
+    def paged(self) -> bool:
+        """Whether the answer is a list, by itself or beside its `total_count`."""
+        if self.method != "GET":
+            return False
+        return get_origin(self.answer) is list or "total_count" in getattr(self.answer, "__annotations__", {})
 
     def call(self, call: Call) -> Reply:
         """Raises `Refusal`."""
@@ -237,40 +254,7 @@ class Operation(Route):
         return await run_in_threadpool(_serve, self, request, body)
 
 
-def route(
-    method: str,
-    path: str,
-    handler: Handler,
-    *,
-    answer: object = None,
-    status: int | None = None,
-    media: str | None = None,
-    refuses: Collection[int] = (),
-    free: bool = False,
-    by_app: bool = False,
-    resource: str = CORE,
-) -> Operation:
-    """A route of the API.
-
-    `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
-    its annotations name. `answer` is the type of what it answers (None: nothing, 204), `media` what it can answer
-    instead, `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing of the rate limit;
-    `by_app` ones are for apps, who sign with their own key. `resource` is the limit they draw on: of any but `core` the
-    handler itself takes what its request costs.
-    """
-    status = status or (204 if answer is None else 200)
-    return Operation(
-        method,
-        path,
-        handler,
-        answer=answer,
-        status=status,
-        media=media,
-        refuses=refuses,
-        free=free,
-        by_app=by_app,
-        resource=resource,
-    )
+route = Operation  # as the tables of routes call it
 
 
 def token_of(authorization: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from loreli_ray.forge.records import Issue
-from loreli_ray.forge.rest import event_shapes
+from loreli_ray.forge.rest import answers, event_shapes, git_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -91,9 +91,12 @@ def _commits(call: Call, issue: Issue) -> Dated:
     return [(commit.committer.date, event_shapes.committed(call.shapes, call.repository, commit)) for commit in commits]
 
 
+# One of these, told apart by `event`.
+Told = git_answers.Committed | git_answers.Reviewed | answers.Commented | answers.CrossReference | answers.Event
+
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/issues/events", list_all_events),
-    route("GET", "/repos/{owner}/{repo}/issues/events/{id:id}", get_event),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/events", list_events),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/timeline", timeline),
+    route("GET", "/repos/{owner}/{repo}/issues/events", list_all_events, answer=list[answers.IssueEvent]),
+    route("GET", "/repos/{owner}/{repo}/issues/events/{id:id}", get_event, answer=answers.IssueEvent),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/events", list_events, answer=list[answers.Event]),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/timeline", timeline, answer=list[Told]),
 ]

@@ -1,4 +1,4 @@
-"""Refs, commits, comparisons and contents: https://docs.github.com/rest/git and /rest/commits."""
+"""Refs, commits and comparisons: https://docs.github.com/rest/git and /rest/commits."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from loreli_ray.errors import GitError
 from loreli_ray.forge import diff
 from loreli_ray.forge.refusal import Refusal, not_found, unprocessable
 from loreli_ray.forge.repository import ABSENT, GitRepository, Signature, signature
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
+from loreli_ray.forge.rest.pulls import DIFF
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
 
 class CommitQuery(Query):
     sha: str = ""
-
-
-class ContentQuery(Query):
-    ref: str = ""
 
 
 class NewRef(Body):
@@ -137,8 +134,8 @@ def create_commit(call: Call, body: NewCommit) -> Reply:
         raise unprocessable("Tree SHA does not exist")
     if any(git.kind(parent) != "commit" for parent in body.parents):
         raise unprocessable("Parent SHA does not exist or is not a commit object")
-    author = _signature(call, body.author)
-    committer = _signature(call, body.committer) if body.committer else author
+    author = signature_of(call, body.author)
+    committer = signature_of(call, body.committer) if body.committer else author
     try:
         sha = git.commit_tree(
             tree=body.tree, parents=body.parents, message=body.message, author=author, committer=committer
@@ -194,7 +191,7 @@ def compare(call: Call) -> Reply:
     behind = git.count(f"{head}..{base}")
     if call.wants("diff"):
         text = diff.text(git, base=fork, head=head)
-        return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
+        return Reply(content=text.encode(), media_type=f"{DIFF}; charset=utf-8")
     page = call.page(ahead, lambda commit: pull_shapes.commit(call.shapes, call.repository, commit))
     web = f"{call.shapes.repository_web(call.repository)}/compare/{call.path('basehead')}"
     shape: Shape = {
@@ -221,30 +218,6 @@ def _standing(ahead: int, behind: int) -> str:
     return "ahead" if ahead else "behind" if behind else "identical"
 
 
-# Contents ----------------------------------------------------------------------------------------------------------
-
-
-def get_contents(call: Call, query: ContentQuery) -> Reply:
-    """A file with its content, or a folder's entries; the file alone where the Accept header asks for `raw`."""
-    git, path = _git(call), call.request.path_params.get("path", "").strip("/")
-    name = query.ref or call.repository.default_branch
-    sha = git.resolve(name)
-    found = git.entry(sha, path) if sha else None
-    if not found:
-        raise not_found()
-    if found.kind == "tree":
-        prefix = f"{path}/" if path else ""
-        entries = git.entries(found.sha)
-        return Reply([pull_shapes.entry(call.shapes, call.repository, prefix + one.name, name, one) for one in entries])
-    shape = pull_shapes.entry(call.shapes, call.repository, path, name, found)
-    if found.kind == "commit":
-        return Reply(shape | {"submodule_git_url": None})
-    data = git.blob(found.sha)
-    if call.wants("raw"):
-        return Reply(content=data, media_type="application/vnd.github.raw; charset=utf-8")
-    return Reply(shape | pull_shapes.content(data))
-
-
 # Parts -------------------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +230,8 @@ def _ref(call: Call, name: str, sha: str) -> Shape:
     return pull_shapes.ref(call.shapes, call.repository, name, sha, kind)
 
 
-def _signature(call: Call, person: Person | None) -> Signature:
+def signature_of(call: Call, person: Person | None) -> Signature:
+    """Whom a commit is by: the one who asks, unless somebody else is named."""
     now = signature(call.user, call.forge.clock.now())
     if not person:
         return now
@@ -273,16 +247,14 @@ def _timestamp(date: datetime) -> int:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/git/ref/{ref:path}", get_ref),
-    route("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref:path}", matching_refs),
-    route("POST", "/repos/{owner}/{repo}/git/refs", create_ref),
-    route("PATCH", "/repos/{owner}/{repo}/git/refs/{ref:path}", change_ref),
-    route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref),
-    route("POST", "/repos/{owner}/{repo}/git/commits", create_commit),
-    route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit),
-    route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare),
-    route("GET", "/repos/{owner}/{repo}/contents", get_contents),
-    route("GET", "/repos/{owner}/{repo}/contents/{path:path}", get_contents),
-    route("GET", "/repos/{owner}/{repo}/commits", list_commits),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", get_commit),
+    route("GET", "/repos/{owner}/{repo}/git/ref/{ref:path}", get_ref, answer=git_answers.Ref),
+    route("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref:path}", matching_refs, answer=list[git_answers.Ref]),
+    route("POST", "/repos/{owner}/{repo}/git/refs", create_ref, answer=git_answers.Ref, status=201),
+    route("PATCH", "/repos/{owner}/{repo}/git/refs/{ref:path}", change_ref, answer=git_answers.Ref),
+    route("DELETE", "/repos/{owner}/{repo}/git/refs/{ref:path}", delete_ref, refuses=(409,)),
+    route("POST", "/repos/{owner}/{repo}/git/commits", create_commit, answer=git_answers.GitCommit, status=201),
+    route("GET", "/repos/{owner}/{repo}/git/commits/{sha}", get_git_commit, answer=git_answers.GitCommit),
+    route("GET", "/repos/{owner}/{repo}/compare/{basehead:path}", compare, answer=git_answers.Comparison, media=DIFF),
+    route("GET", "/repos/{owner}/{repo}/commits", list_commits, answer=list[git_answers.Commit], refuses=(409,)),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}", get_commit, answer=git_answers.FullCommit),
 ]

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from loreli_ray.forge.hooks import EVENTS, may_lead_to
 from loreli_ray.forge.records import Delivery, Hook, Repository
 from loreli_ray.forge.refusal import invalid, not_found
+from loreli_ray.forge.rest import hook_answers
 from loreli_ray.forge.rest.call import Body, Call, route
 from loreli_ray.forge.rest.hook_shapes import hook_shape
 from loreli_ray.forge.rest.reply import Reply
@@ -179,16 +180,16 @@ def _full_delivery(repository: Repository, delivery: Delivery) -> Shape:
 
 _HOOK = "/repos/{owner}/{repo}/hooks/{id:id}"
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/hooks", list_hooks, status=200),
-    route("POST", "/repos/{owner}/{repo}/hooks", create_hook, status=201),
-    route("GET", _HOOK, get_hook, status=200),
-    route("PATCH", _HOOK, edit_hook, status=200),
+    route("GET", "/repos/{owner}/{repo}/hooks", list_hooks, answer=list[hook_answers.Hook]),
+    route("POST", "/repos/{owner}/{repo}/hooks", create_hook, answer=hook_answers.Hook, status=201),
+    route("GET", _HOOK, get_hook, answer=hook_answers.Hook),
+    route("PATCH", _HOOK, edit_hook, answer=hook_answers.Hook),
     route("DELETE", _HOOK, delete_hook),
-    route("GET", f"{_HOOK}/config", get_config, status=200),
-    route("PATCH", f"{_HOOK}/config", edit_config, status=200),
+    route("GET", f"{_HOOK}/config", get_config, answer=hook_answers.HookConfig),
+    route("PATCH", f"{_HOOK}/config", edit_config, answer=hook_answers.HookConfig),
     route("POST", f"{_HOOK}/pings", ping_hook),
     route("POST", f"{_HOOK}/tests", test_hook),
-    route("GET", f"{_HOOK}/deliveries", list_deliveries, status=200),
-    route("GET", f"{_HOOK}/deliveries/{{delivery:id}}", get_delivery, status=200),
-    route("POST", f"{_HOOK}/deliveries/{{delivery:id}}/attempts", redeliver, status=202),
+    route("GET", f"{_HOOK}/deliveries", list_deliveries, answer=list[hook_answers.Delivery]),
+    route("GET", f"{_HOOK}/deliveries/{{delivery:id}}", get_delivery, answer=hook_answers.FullDelivery),
+    route("POST", f"{_HOOK}/deliveries/{{delivery:id}}/attempts", redeliver, answer=hook_answers.Accepted, status=202),
 ]

@@ -10,6 +10,7 @@ from loreli_ray.forge.issues import Filter
 from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
 from loreli_ray.forge.refusal import Refusal, forbidden
+from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -297,27 +298,36 @@ def _names(labels: list[str | NamedLabel]) -> list[str]:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/issues", list_issues),
-    route("POST", "/repos/{owner}/{repo}/issues", create_issue),
-    route("GET", "/repos/{owner}/{repo}/issues/comments", list_all_comments),
-    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:id}", get_comment),
-    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:id}", edit_comment),
+    route("GET", "/repos/{owner}/{repo}/issues", list_issues, answer=list[answers.Issue], refuses=(410,)),
+    route("POST", "/repos/{owner}/{repo}/issues", create_issue, answer=answers.Issue, status=201, refuses=(410,)),
+    route("GET", "/repos/{owner}/{repo}/issues/comments", list_all_comments, answer=list[answers.Comment]),
+    route("GET", "/repos/{owner}/{repo}/issues/comments/{id:id}", get_comment, answer=answers.Comment),
+    route("PATCH", "/repos/{owner}/{repo}/issues/comments/{id:id}", edit_comment, answer=answers.Comment),
     route("DELETE", "/repos/{owner}/{repo}/issues/comments/{id:id}", delete_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}", get_issue),
-    route("PATCH", "/repos/{owner}/{repo}/issues/{number:id}", edit_issue),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/comments", list_comments),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/comments", create_comment),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/labels", list_issue_labels),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/labels", add_issue_labels),
-    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/labels", set_issue_labels),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}", get_issue, answer=answers.Issue),
+    route("PATCH", "/repos/{owner}/{repo}/issues/{number:id}", edit_issue, answer=answers.Issue),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/comments", list_comments, answer=list[answers.Comment]),
+    route(
+        "POST", "/repos/{owner}/{repo}/issues/{number:id}/comments", create_comment, answer=answers.Comment, status=201
+    ),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/labels", list_issue_labels, answer=list[answers.Label]),
+    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/labels", add_issue_labels, answer=list[answers.Label]),
+    route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/labels", set_issue_labels, answer=list[answers.Label]),
     route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels", clear_issue_labels),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/labels/{name:path}", remove_issue_label),
-    route("POST", "/repos/{owner}/{repo}/issues/{number:id}/assignees", add_assignees),
-    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/assignees", remove_assignees),
-    route("GET", "/repos/{owner}/{repo}/labels", list_labels),
-    route("POST", "/repos/{owner}/{repo}/labels", create_label),
-    route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label),
-    route("PATCH", "/repos/{owner}/{repo}/labels/{name:path}", edit_label),
+    route(
+        "DELETE",
+        "/repos/{owner}/{repo}/issues/{number:id}/labels/{name:path}",
+        remove_issue_label,
+        answer=list[answers.Label],
+    ),
+    route(
+        "POST", "/repos/{owner}/{repo}/issues/{number:id}/assignees", add_assignees, answer=answers.Issue, status=201
+    ),
+    route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/assignees", remove_assignees, answer=answers.Issue),
+    route("GET", "/repos/{owner}/{repo}/labels", list_labels, answer=list[answers.Label]),
+    route("POST", "/repos/{owner}/{repo}/labels", create_label, answer=answers.Label, status=201),
+    route("GET", "/repos/{owner}/{repo}/labels/{name:path}", get_label, answer=answers.Label),
+    route("PATCH", "/repos/{owner}/{repo}/labels/{name:path}", edit_label, answer=answers.Label),
     route("DELETE", "/repos/{owner}/{repo}/labels/{name:path}", delete_label),
     route("PUT", "/repos/{owner}/{repo}/issues/{number:id}/lock", lock),
     route("DELETE", "/repos/{owner}/{repo}/issues/{number:id}/lock", unlock),

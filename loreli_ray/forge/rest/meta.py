@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loreli_ray.forge.refusal import forbidden
+from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.limits import Window
 from loreli_ray.forge.rest.reply import Reply
@@ -33,8 +34,8 @@ def meta(_call: Call) -> Reply:
 
 
 ROUTES = [
-    route("GET", "/user", get_user),
-    route("GET", "/rate_limit", rate_limit, free=True),
-    route("GET", "/versions", versions),
-    route("GET", "/meta", meta),
+    route("GET", "/user", get_user, answer=answers.Profile),
+    route("GET", "/rate_limit", rate_limit, answer=answers.RateLimit, free=True),
+    route("GET", "/versions", versions, answer=list[str]),
+    route("GET", "/meta", meta, answer=answers.Meta),
 ]

@@ -276,6 +276,17 @@ def _summary(protection: Protection | None) -> Shape:
     }
 
 
+def blob(shapes: Shapes, repository: Repository, sha: str, data: bytes) -> Shape:
+    return {
+        "sha": sha,
+        "node_id": node_id("Blob", sha),
+        "url": f"{shapes.repository_api(repository)}/git/blobs/{sha}",
+        "encoding": "base64",
+        "content": base64.encodebytes(data).decode(),
+        "size": len(data),
+    }
+
+
 # Parts -------------------------------------------------------------------------------------------------------------
 
 

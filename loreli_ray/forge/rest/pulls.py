@@ -7,10 +7,11 @@ from typing import Any, Literal
 from loreli_ray.forge import diff
 from loreli_ray.forge.records import Pull
 from loreli_ray.forge.refusal import forbidden, not_found
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.reply import Reply
 
+DIFF = "application/vnd.github.diff"
 MERGED = "Pull Request successfully merged"
 
 
@@ -80,7 +81,7 @@ def get_pull(call: Call) -> Reply:
         return Reply(pull_shapes.full_pull(call.shapes, call.repository, pull))
     base = call.forge.pulls.fork_point(call.repository, pull)
     text = diff.text(call.forge.git(call.repository), base=base, head=pull.head_sha)
-    return Reply(content=text.encode(), media_type="application/vnd.github.diff; charset=utf-8")
+    return Reply(content=text.encode(), media_type=f"{DIFF}; charset=utf-8")
 
 
 def edit_pull(call: Call, body: PullChange) -> Reply:
@@ -142,13 +143,19 @@ def _pull(call: Call) -> Pull:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/pulls", list_pulls),
-    route("POST", "/repos/{owner}/{repo}/pulls", create_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull),
-    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/commits", list_commits),
+    route("GET", "/repos/{owner}/{repo}/pulls", list_pulls, answer=list[git_answers.Pull]),
+    route("POST", "/repos/{owner}/{repo}/pulls", create_pull, answer=git_answers.FullPull, status=201),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull, answer=git_answers.FullPull, media=DIFF),
+    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull, answer=git_answers.FullPull),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files, answer=list[git_answers.File]),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/commits", list_commits, answer=list[git_answers.Commit]),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merged),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/update-branch", update_branch),
+    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge, answer=git_answers.Merged, refuses=(405, 409)),
+    route(
+        "PUT",
+        "/repos/{owner}/{repo}/pulls/{number:id}/update-branch",
+        update_branch,
+        answer=git_answers.Updating,
+        status=202,
+    ),
 ]

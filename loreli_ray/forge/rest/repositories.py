@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 
 from loreli_ray.forge.records import User
 from loreli_ray.forge.refusal import not_found
+from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Body, Call, Line, Text, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -83,12 +84,14 @@ def get_user(call: Call) -> Reply:
 
 
 ROUTES = [
-    route("GET", "/user/repos", list_mine),
-    route("GET", "/users/{login}", get_user),
-    route("GET", "/repos/{owner}/{repo}", get_repository),
-    route("PATCH", "/repos/{owner}/{repo}", edit_repository),
-    route("GET", "/repos/{owner}/{repo}/assignees", list_assignees),
-    route("GET", "/repos/{owner}/{repo}/collaborators", list_collaborators),
+    route("GET", "/user/repos", list_mine, answer=list[answers.FullRepository]),
+    route("GET", "/users/{login}", get_user, answer=answers.Profile),
+    route("GET", "/repos/{owner}/{repo}", get_repository, answer=answers.FullRepository),
+    route("PATCH", "/repos/{owner}/{repo}", edit_repository, answer=answers.FullRepository),
+    route("GET", "/repos/{owner}/{repo}/assignees", list_assignees, answer=list[answers.User]),
+    route("GET", "/repos/{owner}/{repo}/collaborators", list_collaborators, answer=list[answers.Member]),
     route("GET", "/repos/{owner}/{repo}/collaborators/{login}", is_collaborator),
-    route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", get_permission),
+    route(
+        "GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", get_permission, answer=answers.MemberPermission
+    ),
 ]

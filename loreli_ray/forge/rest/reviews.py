@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from loreli_ray.forge.records import Pull, Review, ReviewComment
 from loreli_ray.forge.refusal import forbidden, invalid
-from loreli_ray.forge.rest import pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
 from loreli_ray.forge.rest.issues import CommentBody, CommentQuery
 from loreli_ray.forge.rest.reply import Reply
@@ -205,20 +205,24 @@ _PULL = "/repos/{owner}/{repo}/pulls/{number:id}"
 _COMMENT = "/repos/{owner}/{repo}/pulls/comments/{id:id}"
 
 ROUTES = [
-    route("GET", f"{_PULL}/reviews", list_reviews),
-    route("POST", f"{_PULL}/reviews", create_review),
-    route("GET", f"{_PULL}/reviews/{{id:id}}", get_review),
-    route("PUT", f"{_PULL}/reviews/{{id:id}}", edit_review),
-    route("PUT", f"{_PULL}/reviews/{{id:id}}/dismissals", dismiss_review),
-    route("GET", f"{_PULL}/reviews/{{id:id}}/comments", list_comments_of_review),
-    route("GET", f"{_PULL}/comments", list_comments),
-    route("POST", f"{_PULL}/comments", create_comment, status=201),
-    route("POST", f"{_PULL}/comments/{{id:id}}/replies", reply_to_comment, status=201),
-    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_comments),
-    route("GET", _COMMENT, get_comment),
-    route("PATCH", _COMMENT, edit_comment),
+    route("GET", f"{_PULL}/reviews", list_reviews, answer=list[git_answers.Review]),
+    route("POST", f"{_PULL}/reviews", create_review, answer=git_answers.Review),
+    route("GET", f"{_PULL}/reviews/{{id:id}}", get_review, answer=git_answers.Review),
+    route("PUT", f"{_PULL}/reviews/{{id:id}}", edit_review, answer=git_answers.Review),
+    route("PUT", f"{_PULL}/reviews/{{id:id}}/dismissals", dismiss_review, answer=git_answers.Review),
+    route(
+        "GET", f"{_PULL}/reviews/{{id:id}}/comments", list_comments_of_review, answer=list[git_answers.ReviewComment]
+    ),
+    route("GET", f"{_PULL}/comments", list_comments, answer=list[git_answers.ReviewComment]),
+    route("POST", f"{_PULL}/comments", create_comment, answer=git_answers.ReviewComment, status=201),
+    route(
+        "POST", f"{_PULL}/comments/{{id:id}}/replies", reply_to_comment, answer=git_answers.ReviewComment, status=201
+    ),
+    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_comments, answer=list[git_answers.ReviewComment]),
+    route("GET", _COMMENT, get_comment, answer=git_answers.ReviewComment),
+    route("PATCH", _COMMENT, edit_comment, answer=git_answers.ReviewComment),
     route("DELETE", _COMMENT, delete_comment),
-    route("GET", f"{_PULL}/requested_reviewers", list_requested),
-    route("POST", f"{_PULL}/requested_reviewers", request, status=201),
-    route("DELETE", f"{_PULL}/requested_reviewers", unrequest),
+    route("GET", f"{_PULL}/requested_reviewers", list_requested, answer=git_answers.Requested),
+    route("POST", f"{_PULL}/requested_reviewers", request, answer=git_answers.Pull, status=201),
+    route("DELETE", f"{_PULL}/requested_reviewers", unrequest, answer=git_answers.Pull),
 ]

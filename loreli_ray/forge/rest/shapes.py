@@ -20,7 +20,7 @@ Shape = dict[str, Any]
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _LATEST = 253_402_300_799
-_USER_URLS = {
+USER_URLS = {
     "followers_url": "followers",
     "following_url": "following{/other_user}",
     "gists_url": "gists{/gist_id}",
@@ -31,7 +31,7 @@ _USER_URLS = {
     "events_url": "events{/privacy}",
     "received_events_url": "received_events",
 }
-_REPOSITORY_URLS = {
+REPOSITORY_URLS = {
     "archive_url": "{archive_format}{/ref}",
     "assignees_url": "assignees{/user}",
     "blobs_url": "git/blobs{/sha}",
@@ -112,7 +112,7 @@ class Shapes:
             "gravatar_id": "",
             "url": url,
             "html_url": f"{self.web}/{user.login}",
-            **{name: f"{url}/{path}" for name, path in _USER_URLS.items()},
+            **{name: f"{url}/{path}" for name, path in USER_URLS.items()},
             "type": user.kind,
             "site_admin": False,
         }
@@ -129,7 +129,7 @@ class Shapes:
 
     def minimal_repository(self, repository: Repository) -> Shape:
         url, web = self.repository_api(repository), self.repository_web(repository)
-        urls = {name: f"{url}/{path}" for name, path in _REPOSITORY_URLS.items()}
+        urls = {name: f"{url}/{path}" for name, path in REPOSITORY_URLS.items()}
         return urls | {
             "id": repository.id,
             "node_id": node_id("Repository", repository.id),
