@@ -1,7 +1,8 @@
 """What a webhook may want to hear of is noted by the database itself, in the transaction that makes it true.
 
-So no way to write can forget to tell, and nothing is noted while nobody listens. A note holds ids only, but for what is
-deleted; `acting()` is whom a change is asked for by (store.py). Notes become payloads in rest/hook_shapes.py.
+So no way to write can forget to tell, and nothing is noted while nobody listens. A note holds ids, and the whole row of
+what may be gone or different by the time it is told; `acting()` is whom a change is asked for by (store.py). Notes
+become payloads in rest/hook_shapes.py. A table that is made anew needs its triggers anew.
 """
 
 from __future__ import annotations
@@ -30,8 +31,28 @@ def _note(
     )
 
 
-def _old(*columns: str) -> str:
-    return "json_object(" + ", ".join(f"'{column}', OLD.{column}" for column in columns) + ")"
+def _json(row: str, columns: str) -> str:
+    return "json_object(" + ", ".join(f"'{column}', {row}.{column}" for column in columns.split()) + ")"
+
+
+def _row(columns: str, *, row: str = "NEW") -> str:
+    return f"json_object('row', {_json(row, columns)})"
+
+
+def _rewritten(columns: str) -> str:
+    """The row, and its body as it was."""
+    return f"json_object('row', {_json('NEW', columns)}, 'body', OLD.body)"
+
+
+_COMMENT = "id issue_id author_id body created_at updated_at"
+_REMARK = (
+    "id review_id pull_id author_id body commit_id path line side position diff_hunk created_at updated_at in_reply_to"
+)
+_REPLY = "id discussion_id author_id reply_to body created_at updated_at"
+_CHECK = (
+    "id repository_id head_sha name status conclusion started_at completed_at external_id details_url title summary "
+    "text app_id"
+)
 
 
 TRIGGERS = (
@@ -48,7 +69,7 @@ TRIGGERS = (
         kind="CASE NEW.is_pull WHEN 1 THEN 'pull_request' ELSE 'issues' END",
         action="'edited'",
         actor="COALESCE(acting(), NEW.author_id)",
-        details=_old("body"),
+        details="json_object('body', OLD.body)",
         when="OLD.body IS NOT NEW.body",
     ),
     _note(
@@ -75,6 +96,7 @@ TRIGGERS = (
         action="'created'",
         repository=_ISSUE.format("issue_id"),
         actor="COALESCE(acting(), NEW.author_id)",
+        details=_row(_COMMENT),
     ),
     _note(
         "comment_rewritten",
@@ -83,7 +105,7 @@ TRIGGERS = (
         action="'edited'",
         repository=_ISSUE.format("issue_id"),
         actor="COALESCE(acting(), NEW.author_id)",
-        details=_old("body"),
+        details=_rewritten(_COMMENT),
         when="OLD.body <> NEW.body",
     ),
     _note(
@@ -94,7 +116,7 @@ TRIGGERS = (
         repository=_ISSUE.format("issue_id").replace("NEW.", "OLD."),
         actor="COALESCE(acting(), OLD.author_id)",
         subject="OLD.id",
-        details=_old("id", "issue_id", "author_id", "body", "created_at", "updated_at"),
+        details=_row(_COMMENT, row="OLD"),
     ),
     _note(
         "reviewed",
@@ -111,6 +133,7 @@ TRIGGERS = (
         action="'created'",
         repository=_ISSUE.format("pull_id"),
         actor="COALESCE(acting(), NEW.author_id)",
+        details=_row(_REMARK),
     ),
     _note(
         "remark_rewritten",
@@ -119,7 +142,7 @@ TRIGGERS = (
         action="'edited'",
         repository=_ISSUE.format("pull_id"),
         actor="COALESCE(acting(), NEW.author_id)",
-        details=_old("body"),
+        details=_rewritten(_REMARK),
         when="OLD.body <> NEW.body",
     ),
     _note("status_set", "INSERT ON statuses", kind="'status'", action="''", actor="COALESCE(acting(), NEW.creator_id)"),
@@ -128,6 +151,7 @@ TRIGGERS = (
         "INSERT ON check_runs",
         kind="'check_run'",
         action="CASE NEW.status WHEN 'completed' THEN 'completed' ELSE 'created' END",
+        details=_row(_CHECK),
     ),
     _note(
         "check_ended",
@@ -135,6 +159,7 @@ TRIGGERS = (
         kind="'check_run'",
         action="'completed'",
         when="OLD.status <> 'completed' AND NEW.status = 'completed'",
+        details=_row(_CHECK),
     ),
     _note(
         "discussion_begun",
@@ -166,6 +191,7 @@ TRIGGERS = (
         action="'created'",
         repository=_DISCUSSION,
         actor="COALESCE(acting(), NEW.author_id)",
+        details=_row(_REPLY),
     ),
     _note(
         "discussion_comment_rewritten",
@@ -174,7 +200,7 @@ TRIGGERS = (
         action="'edited'",
         repository=_DISCUSSION,
         actor="COALESCE(acting(), NEW.author_id)",
-        details=_old("body"),
+        details=_rewritten(_REPLY),
         when="OLD.body <> NEW.body",
     ),
 )

@@ -1,4 +1,7 @@
-"""From a note to the payload that a webhook gets: https://docs.github.com/webhooks/webhook-events-and-payloads."""
+"""From a note to the payload that a webhook gets: https://docs.github.com/webhooks/webhook-events-and-payloads.
+
+Comments and check runs are shown as they were; issues, pull requests and discussions as they are when it is told.
+"""
 
 from __future__ import annotations
 
@@ -113,8 +116,7 @@ class _Builder:
         return "pull_request", action, {"number": issue.number, "pull_request": shape} | extra
 
     def comment(self, note: Note) -> Built:
-        gone = note.action == "deleted"
-        comment = Comment(**self._details) if gone else self._forge.find(Comment, note.subject_id)
+        comment = Comment(**self._details["row"])
         issue = self._forge.find(Issue, comment.issue_id)
         shape = {
             "issue": self._shapes.issue(self._repository, issue),
@@ -136,7 +138,7 @@ class _Builder:
         }  # fmt: skip
 
     def remark(self, note: Note) -> Built:
-        comment = self._forge.find(ReviewComment, note.subject_id)
+        comment = ReviewComment(**self._details["row"])
         pull = self._pull(comment.pull_id)
         shape = pull_shapes.review_comment(self._shapes, self._repository, pull["number"], comment)
         return "pull_request_review_comment", note.action, {
@@ -162,7 +164,7 @@ class _Builder:
         }  # fmt: skip
 
     def check_run(self, note: Note) -> Built:
-        run = self._forge.find(CheckRun, note.subject_id)
+        run = CheckRun(**self._details["row"])
         return "check_run", note.action, {"check_run": self._shapes.check_run(self._repository, run)}
 
     def push(self, _note: Note) -> Built:
@@ -205,7 +207,7 @@ class _Builder:
         return "discussion", note.action, {"discussion": self._discussion(discussion)}
 
     def discussion_comment(self, note: Note) -> Built:
-        comment = self._forge.find(DiscussionComment, note.subject_id)
+        comment = DiscussionComment(**self._details["row"])
         discussion = self._discussion(self._forge.find(Discussion, comment.discussion_id))
         shape = {
             "id": comment.id,
