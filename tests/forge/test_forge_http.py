@@ -185,6 +185,7 @@ def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None
     values: dict[str, Any] = {"owner": OWNER, "repo": "garden", "number": data.draw(st.sampled_from([1, 2, 2**64]))}
     values |= {
         "id": 1,
+        "delivery": 1,
         "name": "bug",
         "ref": "heads/bed",
         "sha": "bed",

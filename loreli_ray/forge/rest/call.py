@@ -36,9 +36,10 @@ from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import App, Repository, User
 from loreli_ray.forge.refusal import Refusal, forbidden, not_found
-from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
 from loreli_ray.forge.rest.shapes import Shapes
+from loreli_ray.forge.store import ACTING
 
 BODY_MAX = 8 * 1024 * 1024
 
@@ -209,7 +210,8 @@ class Operation(Route):
     `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
     its annotations name. `answer` is the type of what it answers (None: nothing, 204), with `status` or `also`; `media`
     what it can answer instead; `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing
-    of the rate limit; `by_app` ones are for apps, who sign with their own key.
+    of the rate limit; `by_app` ones are for apps, who sign with their own key. `resource` is the limit they draw on: of
+    any but `core` the handler itself takes what its request costs.
     """
 
     def __init__(
@@ -225,6 +227,7 @@ class Operation(Route):
         refuses: Collection[int] = (),
         free: bool = False,
         by_app: bool = False,
+        resource: str = CORE,
     ) -> None:
         super().__init__(path, self._answer, methods=[method])
         hints = get_type_hints(handler)
@@ -236,8 +239,9 @@ class Operation(Route):
         self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]
         self.media = media
         self.refuses = frozenset(refuses)
-        self.free = free
+        self.free = free or resource != CORE
         self.by_app = by_app
+        self.resource = resource
 
     @property
     def paged(self) -> bool:
@@ -299,6 +303,8 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     user: User | None = None
     try:
         user = _authenticate(forge, request, by_app=operation.by_app)
+        if request.method != "GET":
+            ACTING.set(user.id)  # this thread works in a context of its own
         if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
         reply = operation.call(Call(forge, limits, request, user, body))
@@ -311,10 +317,11 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     if user:
         if response.status_code == 304 and not operation.free:
             limits.give_back(user.id)
-        response.headers.update(limits.window(user.id).headers())
+        response.headers.update(limits.window(user.id, operation.resource).headers())
         if not user.is_bot:
             response.headers["X-OAuth-Scopes"] = "repo"
-    response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+    version = "v4" if operation.resource == "graphql" else "v3"
+    response.headers["X-GitHub-Media-Type"] = f"github.{version}; format=json"
     return response
 
 

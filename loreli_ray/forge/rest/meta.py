@@ -20,7 +20,8 @@ def get_user(call: Call) -> Reply:
 def rate_limit(call: Call) -> Reply:
     window = call.limits.window(call.user.id)
     unused = Window(window.limit, window.reset).shape()
-    resources = {"core": window.shape(), "search": unused, "graphql": unused}
+    graphql = call.limits.window(call.user.id, "graphql").shape()
+    resources = {"core": window.shape(), "search": unused, "graphql": graphql}
     return Reply({"resources": resources, "rate": window.shape()})
 
 

@@ -107,7 +107,7 @@ class Shapes:
         return {
             "login": user.login,
             "id": user.id,
-            "node_id": node_id("User", user.id),
+            "node_id": node_id(user.kind, user.id),
             "avatar_url": f"{self.web}/avatars/{user.id}",
             "gravatar_id": "",
             "url": url,
@@ -224,7 +224,7 @@ class Shapes:
         kind = "pull" if issue.is_pull else "issues"
         shape: Shape = {
             "id": issue.id,
-            "node_id": node_id("Issue", issue.id),
+            "node_id": node_id("PullRequest" if issue.is_pull else "Issue", issue.id),
             "url": url,
             "repository_url": self.repository_api(repository),
             "labels_url": f"{url}/labels{{/name}}",
