@@ -64,14 +64,14 @@ def garden(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
     forge.add_collaborator(REPOSITORY, COLLABORATOR)
     with ForgeServer(forge, rate_limit=10**6) as server:
         house = House(forge, server, folder)
-        with house.http(OWNER) as owner, house.http(COLLABORATOR) as collaborator:
+        with house.http(OWNER) as owner, house.http(COLLABORATOR) as collaborator, house.app() as ci:
             owner.post(f"{HOME}/issues", json={"title": "weeds", "labels": ["bug"]})
             head = house.branch("bed", {"bed.md": "tulips\n"})
             house.pull(owner, "bed", body="see #1")
             collaborator.post(f"{HOME}/pulls/2/comments", json={"body": "hm", "path": "bed.md", "line": 1})
             collaborator.post(f"{HOME}/issues/2/comments", json={"body": "hm"})
             owner.post(f"{HOME}/issues/2/reactions", json={"content": "eyes"})
-            owner.post(f"{HOME}/check-runs", json={"name": "ci", "head_sha": head})
+            ci.post(f"{HOME}/check-runs", json={"name": "ci", "head_sha": head})
             protection = {"required_status_checks": None, "required_pull_request_reviews": None}
             rules = {**protection, "enforce_admins": False, "restrictions": None}
             owner.put(f"{HOME}/branches/bed/protection", json=rules)
@@ -109,15 +109,25 @@ def key(garden: House) -> Key:
     return made
 
 
+def authorization(path: str, garden: House, key: Key) -> dict[str, str]:
+    """An app's key, an installation's token, or the owner's, as the operation wants it."""
+    app = garden.forge.user("gardener[bot]")
+    assert app
+    if path.startswith("/app") or path.endswith("/installation"):
+        return key.assertion(garden.forge.apps.of_bot(app).id, now=garden.forge.clock.now())
+    if path.startswith("/installation") or path.endswith("/check-runs"):
+        token, _ = garden.forge.apps.new_token(garden.forge.apps.installation(garden.forge.apps.of_bot(app)))
+        return {"Authorization": f"Bearer {token}"}
+    return {"Authorization": f"Bearer {garden.forge.token(OWNER)}"}
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_nothing_breaks(operation: Any, garden: House, known: dict[str, Any], key: Key) -> None:
-    by_app = operation.path.startswith("/app") or operation.path.endswith("/installation")
-    token = {"Authorization": f"Bearer {garden.forge.token(OWNER)}"}
     before = garden.forge.repository(REPOSITORY)
     assert before
     with requests.Session() as session:
         session.trust_env = False
-        session.headers.update(key.assertion(1, now=garden.forge.clock.now()) if by_app else token)
+        session.headers.update(authorization(operation.path, garden, key))
 
         @given(
             case=st.one_of([operation.as_strategy(GenerationMode(mode)) for mode in ("positive", "negative")]),

@@ -87,7 +87,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-Model = TypeVar("Model", bound=Body)
+Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound=Query)
 
 
@@ -121,7 +121,7 @@ class Call:
             data = from_json(self.body or b"{}")
         except ValueError as error:
             raise Refusal(400, "Problems parsing JSON") from error
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) and issubclass(model, Body):
             raise Refusal(422, "Invalid request.\n\nBody should be a JSON object")
         try:
             return model.model_validate_json(self.body or b"{}")
@@ -233,7 +233,7 @@ class Operation(Route):
         hints = get_type_hints(handler)
         self.method = method
         self.handler = handler
-        self.body: type[Body] | None = hints.get("body")
+        self.body: type[BaseModel] | None = hints.get("body")
         self.query: type[Query] | None = hints.get("query")
         self.answer = answer
         self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
 from loreli_ray.forge.issues import Filter
 from loreli_ray.forge.labels import NEW_LABEL_COLOR
@@ -70,6 +70,15 @@ class CommentBody(Body):
 
 class LabelList(Body):
     labels: Labels
+
+
+class GivenLabels(RootModel[LabelList | Labels]):
+    """An object with a list of labels, or the bare list."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    def names(self) -> list[str]:
+        return _names(self.root.labels if isinstance(self.root, LabelList) else self.root)
 
 
 class NewLabel(Body):
@@ -234,13 +243,13 @@ def list_issue_labels(call: Call) -> Reply:
     return call.page(call.forge.issues.labels_of(issue.id), lambda label: _label(call, label))
 
 
-def add_issue_labels(call: Call, body: LabelList) -> Reply:
-    names = _names(body.labels)
+def add_issue_labels(call: Call, body: GivenLabels) -> Reply:
+    names = body.names()
     return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
-def set_issue_labels(call: Call, body: LabelList) -> Reply:
-    names = _names(body.labels)
+def set_issue_labels(call: Call, body: GivenLabels) -> Reply:
+    names = body.names()
     return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
