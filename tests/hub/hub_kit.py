@@ -36,6 +36,11 @@ def by(agent: str = "kira", *, issue: int = 1, generation: int = 1, side: Side =
     return Authorship(session="s", agent=agent, provider=provider, side=side, issue=issue, generation=generation)
 
 
+async def no_keys() -> GitCredential | None:
+    """For a remote that asks for none."""
+    return None
+
+
 @dataclass
 class House:
     """A forge that serves one repository, and its people."""
@@ -63,6 +68,7 @@ class House:
         reviewer: str | None = None,
         config: HubConfig | None = None,
         token: str | None = None,
+        session: str = "s",
     ) -> Hub:
         """A hub that is not opened yet."""
         credentials = Credentials(
@@ -72,8 +78,8 @@ class House:
             repo,
             config=config or HubConfig(api_url=self.server.url, min_write_interval=0.0),
             credentials=credentials,
-            session="s",
-            home=self.folder / "home",
+            session=session,
+            home=self.folder / f"home-{session}",
             clock=self.clock,
         )
 
