@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -15,6 +16,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loreli_ray.clock import Clock
+from loreli_ray.forge import graphql
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
@@ -45,8 +47,10 @@ class DateHeader:
         await self._app(scope, receive, dated)
 
 
-def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
-    """The application; `rate_limit` is in requests an hour for each token.
+def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collection[str] = ()) -> Starlette:
+    """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
+
+    Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
     It writes the Date header itself, so its server should not.
     """
@@ -55,6 +59,8 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
         routes=[
             Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
             Mount("/api/v3", routes=routes),
+            Mount("/api", routes=graphql.ROUTES),
+            *graphql.ROUTES,
             *routes,
         ],
         middleware=[Middleware(DateHeader, clock=forge.clock)],
@@ -62,6 +68,7 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.forge = forge
+    app.state.hook_hosts = frozenset(hook_hosts)
     app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app
