@@ -6,13 +6,16 @@ The credential is asked for when it is needed and kept nowhere.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from loreli_ray.actors.calls import Peer
-from loreli_ray.errors import RemoteUnavailable, ToolRefused, WorkspaceError
+from loreli_ray.errors import Conflict, RemoteUnavailable, ToolRefused, WorkspaceError
 from loreli_ray.git import GitCredential
 from loreli_ray.model import AgentSpec, Assignment, Fence, Remote, Role
 from loreli_ray.workspace import Identity, Mirror, Workspace
+
+_TRIES = 5
 
 
 class Checkouts:
@@ -58,20 +61,24 @@ class Checkouts:
         workspace = await asyncio.to_thread(Workspace, self.path(agent))
         return await asyncio.to_thread(workspace.head)
 
-    async def push(self, agent: str, *, branch: str, fence: Fence) -> str:
+    async def push(self, agent: str, *, branch: str, fence: Callable[[], Awaitable[Fence]]) -> str:
         """Pushes the agent's branch from the mirror, and renews its claim in the same instant; the branch's commit.
 
-        `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business. `Conflict`:
-        the claim has moved, and nothing was pushed.
+        `fence` is asked right before the push; and again when the claim had moved by then, for the reactor renews it,
+        too. `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business.
         """
         mirror = await self.sync()
         _, credential = await self._mirror()
-        try:
-            return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential, fence)
-        except RemoteUnavailable:
-            raise
-        except WorkspaceError as error:
-            raise ToolRefused(str(error), subject=agent) from error
+        for _ in range(_TRIES):
+            try:
+                return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential, await fence())
+            except Conflict:
+                continue
+            except RemoteUnavailable:
+                raise
+            except WorkspaceError as error:
+                raise ToolRefused(str(error), subject=agent) from error
+        raise RemoteUnavailable("the claim does not hold still", subject=branch)
 
     async def rescue(self, spec: AgentSpec, issue: int) -> str | None:
         """Pushes what is in the agent's clone and nowhere else to a branch of its own; None when there is nothing."""

@@ -7,13 +7,13 @@ only while the claim is the agent's. Pushes leave from the node's mirror: the ag
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 from loreli_ray.actors.calls import Gone, Peer
 from loreli_ray.actors.checkouts import Checkouts
 from loreli_ray.actors.settings import SessionSettings
-from loreli_ray.errors import Conflict, DeadlineExceeded, RateLimited, RemoteUnavailable, ToolRefused, Unavailable
+from loreli_ray.errors import DeadlineExceeded, RateLimited, RemoteUnavailable, ToolRefused, Unavailable
 from loreli_ray.mcp import LineComment, ReviewVerdict
 from loreli_ray.model import AgentSpec, Assignment, Authorship, Fence, Outcome, Pull, Record, Role
 from loreli_ray.observe import Log
@@ -29,7 +29,6 @@ _OUTCOMES: dict[ReviewVerdict, Outcome] = {
 
 _AWAY = (Unavailable, RateLimited, RemoteUnavailable, Gone, DeadlineExceeded)
 _PATIENCE = 600.0
-_TRIES = 5
 _LONGEST_PAUSE = 15.0
 Tool = TypeVar("Tool", bound=Callable[..., Awaitable[str]])
 
@@ -150,7 +149,7 @@ class NodeDesk:
         """Pushes the agent's branch and opens or updates its pull request; `title` None keeps the present one."""
         record = await self._heard(agent)
         work = permission.assigned(record, Role.ACTION)
-        head = await self._push(record, work)
+        head = await self._checkouts.push(agent, branch=work.branch, fence=partial(self._fence, record, work))
         number: int | None = work.pull
         if number is None or title is not None:
             text = permission.bounded(body, what="the body", agent=agent)
@@ -159,23 +158,14 @@ class NodeDesk:
         await self._supervisor.call("submitted", agent, work.key, number, head, f"#{number} at {head[:12]}")
         return f"Pull request #{number} stands at {head}. Wait for a message that begins with [loreli]."
 
-    async def _push(self, record: Record, work: Assignment) -> str:
-        """Pushes the agent's branch behind the fence of its claim; its commit.
-
-        The reactor renews the claim, too: when it was faster, the claim is read again.
-        """
-        for _ in range(_TRIES):
-            fence: Fence | None = await self._hub.call("fence", work.issue, ttl=self._settings.config.claims.ttl)
-            claim = fence.claim if fence is not None else None
-            permission.may_submit(record, claim=claim, session=self._settings.id)
-            assert fence is not None
-            if await self._checkouts.head(record.name) == (work.head or work.start):
-                raise ToolRefused("there is no new commit on your branch: commit your work first", subject=record.name)
-            try:
-                return await self._checkouts.push(record.name, branch=work.branch, fence=fence)
-            except Conflict as error:
-                self.log.info("the claim moved during a push", agent=record.name, error=str(error))
-        raise Unavailable("the claim does not hold still", subject=f"issue #{work.issue}")
+    async def _fence(self, record: Record, work: Assignment) -> Fence:
+        """What a push of the agent's branch must carry. `ToolRefused` when it may not push, or has nothing to push."""
+        fence: Fence | None = await self._hub.call("fence", work.issue, ttl=self._settings.config.claims.ttl)
+        permission.may_submit(record, claim=fence.claim if fence is not None else None, session=self._settings.id)
+        assert fence is not None
+        if await self._checkouts.head(record.name) == (work.head or work.start):
+            raise ToolRefused("there is no new commit on your branch: commit your work first", subject=record.name)
+        return fence
 
     async def _still_needed(self, work: Assignment) -> bool:
         """A reviewer may give back a head that has moved; everything else that is given back needs a human."""

@@ -15,6 +15,7 @@ from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
 from loreli_ray.errors import NotFound, Unavailable
 from loreli_ray.hub import shapes
+from loreli_ray.hub.host_clock import HostClock
 from loreli_ray.hub.keys import AppToken, InstallationToken, PersonalToken
 from loreli_ray.hub.queue import Priority, WriteQueue
 from loreli_ray.hub.transport import Keys, Transport
@@ -35,24 +36,30 @@ class Account:
     def __init__(self, secret: str | AppKey, *, repo: str, config: HubConfig, clock: Clock) -> None:
         self._repo = repo
         self._clock = clock
-        self._transport_with = partial(
-            Transport, api_url=config.api_url, clock=clock, reserve=config.reserve, patience=config.patience
+        transport = partial(
+            Transport,
+            api_url=config.api_url,
+            clock=clock,
+            host_clock=HostClock(),
+            reserve=config.reserve,
+            patience=config.patience,
         )
         self._app: Transport | None = None
         self._installation = secret.installation_id if isinstance(secret, AppKey) else None
         self.keys: PersonalToken | InstallationToken
         if isinstance(secret, AppKey):
-            self._app = self._transport_with(AppToken(secret))
+            self._app = transport(AppToken(secret))
             self.keys = InstallationToken(self._installed)
         else:
             self.keys = PersonalToken(secret)
         keys: Keys = self.keys
-        self.transport = self._transport_with(keys)
+        self.transport = transport(keys)
         self._queue = WriteQueue(clock=clock, interval=config.min_write_interval, patience=config.patience)
         self.login = ""
 
     async def open(self) -> None:
         """Learns what the account is called, and the version of the API."""
+        await self.token()
         await self.transport.agree()
         if self._app is None:
             self.login = (await self.get("/user", shapes.User)).login

@@ -33,10 +33,10 @@ class Host:
         self._author = Account(credentials.author, repo=repo, config=config, clock=clock)
         reviewer = credentials.reviewer
         self._reviewer = Account(reviewer, repo=repo, config=config, clock=clock) if reviewer else self._author
-        self._submitted: Written[None] = Written()
-        self._reviews: Written[shapes.Review] = Written()
-        self._comments: Written[shapes.Comment] = Written()
-        self._statuses: Written[shapes.Status] = Written()
+        self._written_pulls: Written[None] = Written()
+        self._written_reviews: Written[shapes.Review] = Written()
+        self._written_comments: Written[shapes.Comment] = Written()
+        self._written_statuses: Written[shapes.Status] = Written()
         self._accounts: frozenset[str] = frozenset()
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None

@@ -91,6 +91,7 @@ class Leases(Host):
         `agent` says for whom, to people. This session may enter again at once: who left the line without a word is not
         there any more. Raises `Conflict` while another session has it.
         """
+        await self._leases.root()  # whoever comes first makes the line
         line = await self._leases.get(LINE)
         taken = line is not None and not policy.free(line, now=self._clock.now(), claims=claims)
         if line is not None and taken and line.session != self._session:

@@ -17,6 +17,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from githubkit import GitHub
@@ -114,12 +115,13 @@ class Transport:
         *,
         api_url: str,
         clock: Clock,
+        host_clock: HostClock | None = None,
         reserve: float = 0.0,
         patience: float = 0.0,
         timeout: httpx.Timeout = TIMEOUT,
     ) -> None:
-        self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8))
         self._base = httpx.URL(api_url.rstrip("/") + "/")
+        self._kept = _KeptAlive(limits=httpx.Limits(max_keepalive_connections=8), proxy=_proxy(self._base))
         self._github: GitHub[Any] = GitHub(
             base_url=self._base,
             http_cache=False,
@@ -134,7 +136,7 @@ class Transport:
         self._reserve = reserve
         self._patience = patience
         self._version: str | None = None
-        self._host = HostClock()
+        self._host = host_clock or HostClock()
         self._budget = Budget()
         self._errors: Counter[str] = Counter()
         self._held_until = float("-inf")
@@ -362,11 +364,18 @@ class Transport:
     def _count(self, response: httpx.Response) -> None:
         free = response.status_code == 304
         update: dict[str, object] = {"paid": self._budget.paid + (not free), "free": self._budget.free + free}
-        if refusals.core(response):
+        if refusals.core(response) and "x-ratelimit-limit" in response.headers:
             for name in ("limit", "remaining", "reset"):
                 update[name] = refusals.number(response, f"x-ratelimit-{name}")
         self.scopes = response.headers.get("x-oauth-scopes", self.scopes)
         self._budget = self._budget.model_copy(update=update)
+
+
+def _proxy(base: httpx.URL) -> str | None:
+    """The proxy that the environment names for the host, as git takes it; this machine needs none."""
+    if base.host == "localhost" or base.host.startswith("127.") or proxy_bypass(base.host):
+        return None
+    return getproxies().get(base.scheme)
 
 
 def _asked(url: str, params: Mapping[str, str | int] | None) -> str:

@@ -37,8 +37,8 @@ class Writer(Reader, Leases):
     async def submit_pull(self, *, head: str, title: str, body: str, by: Authorship) -> int:
         """Opens a pull request for branch `head`, or updates the open one that it already has. Its number."""
         text = f"{body.strip()}\n\nCloses #{by.issue}\n\n{markers.render('pull', **by.model_dump(mode='json'))}"
-        async with self._submitted.alone(head):
-            found = await self._open_pull(head) or await self._new_pull(head, title=title, text=text)
+        async with self._written_pulls.alone(head):
+            found = await self._find_pull(head) or await self._new_pull(head, title=title, text=text)
             if (found.title, found.body) != (title, text):
                 fields = {"title": title, "body": text}
                 await self._author.write("PATCH", self._url("pulls", found.number), fields)
@@ -52,13 +52,13 @@ class Writer(Reader, Leases):
         Comments on lines outside of the diff become a part of its text.
         """
         key = (pull.number, pull.head, by.agent)
-        async with self._reviews.alone(*key) as known:
+        async with self._written_reviews.alone(*key) as known:
             review = (
                 known
-                or await self._reviewed(pull, by=by)
+                or await self._find_review(pull, by=by)
                 or await self._review_anew(pull, outcome=outcome, text=text, comments=comments, by=by)
             )
-            self._reviews.keep(*key, value=review)
+            self._written_reviews.keep(*key, value=review)
             return review.id
 
     async def land(self, pull: Pull, *, base_head: str, title: str, message: str, claims: ClaimsConfig) -> str:
@@ -145,8 +145,8 @@ class Writer(Reader, Leases):
         """
         body = f"{text.strip()}\n\n{markers.render('comment', key=key)}"
         priority = Priority.WORK if urgent else Priority.SHOW
-        async with self._comments.alone(number, key) as remembered:
-            known = remembered or await self._commented(number, key)
+        async with self._written_comments.alone(number, key) as remembered:
+            known = remembered or await self._find_comment(number, key)
             if known is not None and known.body != body:
                 known = await self._edited(known, body, priority=priority)
             if known is None:
@@ -154,10 +154,10 @@ class Writer(Reader, Leases):
                     self._url("issues", number, "comments"),
                     {"body": body},
                     shapes.Comment,
-                    find=lambda: self._commented(number, key),
+                    find=lambda: self._find_comment(number, key),
                     priority=priority,
                 )
-            self._comments.keep(number, key, value=known)
+            self._written_comments.keep(number, key, value=known)
 
     async def hold(self, number: int, *, why: str) -> None:
         """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
@@ -190,11 +190,11 @@ class Writer(Reader, Leases):
 
     async def settle(self, number: int, *, issue: int) -> None:
         """What follows the merge of a pull request: its branch goes, its issue is closed, the claim on that goes."""
-        found = await self._author.get(self._url("pulls", number), shapes.Pull)
+        found = await self._author.get(self._url("pulls", number), shapes.Pull, essential=True)
         if not found.merged:
             raise Conflict("is not merged", subject=f"pull request #{number}")
         await self.delete_branch(found.head.ref)
-        if await self.issue_open(issue):
+        if (await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)).state == "open":
             await self.close_issue(issue)
         await self.remove_claim(issue)
 
@@ -208,18 +208,20 @@ class Writer(Reader, Leases):
 
     async def status(self, sha: str, *, state: shapes.State, context: str, description: str) -> None:
         """The commit's status under the name `context`: written once, and again when it changes."""
-        new = shapes.Status(context=context, state=state, description=_shortened(description))
+        fields = {"context": context, "state": state, "description": _shortened(description)}
+        new = shapes.Status.model_validate(fields)
 
         async def said() -> shapes.Status | None:
             # The host keeps them all and lists the newest first.
             known = await self._author.pages(self._url("commits", sha, "statuses"), shapes.Status)
             latest = next((one for one in known if one.context == context), None)
-            return latest if latest == new else None
+            same = latest is not None and (latest.state, latest.description) == (new.state, new.description)
+            return latest if same else None
 
-        async with self._statuses.alone(sha, context) as known:
+        async with self._written_statuses.alone(sha, context) as known:
             if known != new and await said() is None:
-                await self._author.create(self._url("statuses", sha), new.model_dump(), shapes.Status, find=said)
-            self._statuses.keep(sha, context, value=new)
+                await self._author.create(self._url("statuses", sha), fields, shapes.Status, find=said)
+            self._written_statuses.keep(sha, context, value=new)
 
     async def ensure_labels(self, names: Iterable[str]) -> None:
         """Makes the labels that the repository does not have yet. To the host, case makes no difference."""
@@ -234,7 +236,7 @@ class Writer(Reader, Leases):
 
     # ── looking for what is there ──
 
-    async def _open_pull(self, head: str) -> shapes.Pull | None:
+    async def _find_pull(self, head: str) -> shapes.Pull | None:
         owner = self._opened.full_name.split("/")[0]
         params = {"state": "open", "head": f"{owner}:{head}"}
         found = await self._author.pages(self._url("pulls"), shapes.Pull, params=params)
@@ -244,15 +246,15 @@ class Writer(Reader, Leases):
         fields = {"title": title, "body": text, "head": head, "base": self.base}
         try:
             return await self._author.create(
-                self._url("pulls"), fields, shapes.Pull, find=lambda: self._open_pull(head)
+                self._url("pulls"), fields, shapes.Pull, find=lambda: self._find_pull(head)
             )
         except Refused:
-            found = await self._open_pull(head)  # the host allows one, and the listing lagged behind
+            found = await self._find_pull(head)  # the host allows one, and the listing lagged behind
             if found is None:
                 raise
             return found
 
-    async def _reviewed(self, pull: Pull, *, by: Authorship) -> shapes.Review | None:
+    async def _find_review(self, pull: Pull, *, by: Authorship) -> shapes.Review | None:
         for review in await self._author.pages(self._url("pulls", pull.number, "reviews"), shapes.Review):
             mark = self._mark(review.body, review.user, "review")
             if mark is not None and mark.get("agent") == by.agent and review.commit_id == pull.head:
@@ -274,7 +276,7 @@ class Writer(Reader, Leases):
                 "comments": list(inside),
             }
             return await self._reviewer.create(
-                f"{url}/reviews", fields, shapes.Review, find=lambda: self._reviewed(pull, by=by)
+                f"{url}/reviews", fields, shapes.Review, find=lambda: self._find_review(pull, by=by)
             )
 
         try:
@@ -291,7 +293,7 @@ class Writer(Reader, Leases):
                     raise
         return await post((), comments)
 
-    async def _commented(self, number: int, key: str) -> shapes.Comment | None:
+    async def _find_comment(self, number: int, key: str) -> shapes.Comment | None:
         for comment in await self._author.pages(self._url("issues", number, "comments"), shapes.Comment):
             mark = self._mark(comment.body, comment.user, "comment")
             if mark is not None and mark.get("key") == key:

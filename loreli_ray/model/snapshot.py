@@ -151,6 +151,11 @@ class Pull(Value):
         """The rounds without agreement: how many heads were judged and not approved."""
         return len({review.commit for review in self.verdicts if review.outcome is not Outcome.APPROVE})
 
+    @property
+    def round(self) -> int:
+        """Which round of review it is in, from 1. That the base was merged in, and judged with it, opens no new one."""
+        return self.objections + 1
+
 
 class Merged(Value):
     """A pull request of the team's that is merged."""

@@ -32,8 +32,8 @@ def land(tick: Tick) -> Iterator[Intent]:
             return
         issue = tick.snapshot.issue(pull.by.issue)
         title = issue.title if issue is not None else pull.title
-        base_head, rounds = tick.snapshot.base_head, len(pull.verdicts)
-        yield Land(pull=pull, base_head=base_head, issue=pull.by.issue, title=title, rounds=rounds)
+        base_head = tick.snapshot.base_head
+        yield Land(pull=pull, base_head=base_head, issue=pull.by.issue, title=title, rounds=pull.round)
 
 
 def settle(tick: Tick) -> Iterator[Intent]:

@@ -104,7 +104,7 @@ def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
         start=pull.head,
         pull=pull.number,
         head=pull.head,
-        round=len(pull.verdicts) + 1,
+        round=pull.round,
         author=pull.by.agent,
         feedback=tuple(feedback.of_review(review) for review in pull.verdicts),
         remarks=feedback.of_people(issue, pull, config=tick.config),

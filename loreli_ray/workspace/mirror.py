@@ -249,10 +249,13 @@ class Mirror:
     def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
         """Whether nothing is lost when `oid` takes the place of `expected`: it descends from it, or from what a mere
         merge, and be it of a mere merge, was made of."""
-        last: str | None = expected
+        last = expected if self._has(expected) else None
         while last is not None and not self._descends(oid, last):
             last = self._merged_into(last, branch=branch)
         return last is not None
+
+    def _has(self, oid: str) -> bool:
+        return not git("cat-file", "--batch-check", cwd=self.path, stdin=oid).endswith(" missing")
 
     def _merged_into(self, oid: str, *, branch: str) -> str | None:
         """What the commit merges another branch of the remote into without adding anything; None if it is no such."""

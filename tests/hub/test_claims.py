@@ -177,6 +177,10 @@ async def test_nothing_new_is_one_question(house: House, claims: Claims) -> None
         assert await counted.read("main") == first
         assert len(first[0]) == 1
         assert not any(b"command=fetch" in one.body for one in wire.asked[asked:])
+        # What was written here need not be fetched either.
+        mine = await counted.renew(await take(counted, 2), until=300.0)
+        assert (await counted.read("main"))[0] == (*first[0], mine)
+        assert not any(b"command=fetch" in one.body for one in wire.asked[asked:])
 
 
 @pytest.mark.parametrize("lost", [None, Answer(502, b"<html>"), Answer(200, b"")])

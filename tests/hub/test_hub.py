@@ -89,7 +89,7 @@ async def test_nothing_shows_the_token(house: House, hub: Hub) -> None:
         assert token not in repr(thing)
         assert token not in str(thing)
         assert token not in f"{[thing]}"
-    assert [path for path in (house.folder / "home").rglob("*") if path.is_file() and token in path.read_text()] == []
+    assert [path for path in (house.folder / "home-s").rglob("*") if path.is_file() and token in path.read_text()] == []
 
 
 # ── the snapshot ──

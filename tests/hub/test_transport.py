@@ -447,3 +447,22 @@ async def test_a_limit_ends_by_the_hosts_clock() -> None:
         assert caught.value.retry_after == pytest.approx(90, abs=1)
         clock.advance(91)
         await transport.get("/user", User)
+
+
+# ── proxies ──
+
+
+async def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock()
+    with Wire(lambda _: OCTO, clock=clock) as wire:
+        monkeypatch.setenv("http_proxy", wire.url)
+        monkeypatch.setenv("no_proxy", "near.invalid")
+        for host, proxied in (("ghes.invalid", True), ("near.invalid", False)):
+            transport = Transport(PersonalToken("secret"), api_url=f"http://{host}/api/v3", clock=clock)
+            if proxied:
+                assert (await transport.get("/user", User)).login == "octo"
+            else:
+                with pytest.raises(Unavailable):
+                    await transport.send("GET", "/user")
+            await transport.close()
+    assert [asked.path for asked in wire.asked] == ["http://ghes.invalid/api/v3/user"]
