@@ -228,7 +228,7 @@ def test_the_life_of_an_issue(owner: httpx.Client, collaborator: httpx.Client, r
 
 
 def test_the_life_of_a_pull_request(
-    house: House, owner: httpx.Client, collaborator: httpx.Client, receiver: Receiver
+    house: House, owner: httpx.Client, collaborator: httpx.Client, receiver: Receiver, ci: httpx.Client
 ) -> None:
     add(owner, receiver)
     first = house.branch("bed", {"bed.md": "x\n"})
@@ -250,9 +250,9 @@ def test_the_life_of_a_pull_request(
     submitted = receiver.until("pull_request_review.submitted").payload
     assert (submitted["review"]["state"], submitted["pull_request"]["number"]) == ("approved", 1)
     assert receiver.until("pull_request_review_comment.created").payload["comment"]["body"] == "nice"
-    run = owner.post(f"{HOME}/check-runs", json={"name": "tests", "head_sha": second}).json()
+    run = ci.post(f"{HOME}/check-runs", json={"name": "tests", "head_sha": second}).json()
     assert receiver.until("check_run.created").payload["check_run"]["status"] == "queued"
-    owner.patch(f"{HOME}/check-runs/{run['id']}", json={"conclusion": "success"})
+    ci.patch(f"{HOME}/check-runs/{run['id']}", json={"conclusion": "success"})
     assert receiver.until("check_run.completed").payload["check_run"]["conclusion"] == "success"
     owner.post(f"{HOME}/statuses/{second}", json={"state": "success", "context": "lint"})
     status = receiver.until("status").payload

@@ -340,6 +340,22 @@ class Commented(Comment):
 # Checks ------------------------------------------------------------------------------------------------------------
 
 
+class App(Answer):
+    id: int
+    slug: str
+    node_id: str
+    client_id: str
+    owner: User
+    name: str
+    description: str | None
+    external_url: str
+    html_url: str
+    created_at: Time
+    updated_at: Time
+    permissions: Permissions
+    events: list[str]
+
+
 class Status(Answer):
     id: int
     node_id: str
@@ -372,6 +388,10 @@ class CheckOutput(Answer):
     annotations_url: str
 
 
+class Suite(Answer):
+    id: int
+
+
 class CheckRun(Answer):
     id: int
     node_id: str
@@ -386,8 +406,8 @@ class CheckRun(Answer):
     started_at: Time | None
     completed_at: Time | None
     output: CheckOutput
-    check_suite: None
-    app: None
+    check_suite: Suite
+    app: App | None
     pull_requests: list[None]
 
 
@@ -399,20 +419,7 @@ class CheckRuns(Answer):
 # Apps and the server -----------------------------------------------------------------------------------------------
 
 
-class App(Answer):
-    id: int
-    slug: str
-    node_id: str
-    client_id: str
-    owner: User
-    name: str
-    description: str | None
-    external_url: str
-    html_url: str
-    created_at: Time
-    updated_at: Time
-    permissions: Permissions
-    events: list[str]
+class OwnApp(App):
     installations_count: Count
 
 

@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
@@ -45,6 +53,15 @@ Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Direction = Literal["asc", "desc"]
 
 
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Words = Annotated[Text, AfterValidator(_said)]
+
+
 def _seconds(text: object) -> int:
     """ISO 8601 as seconds since the epoch; a time without a zone is UTC."""
     try:
@@ -71,7 +88,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-Model = TypeVar("Model", bound=Body)
+Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound=Query)
 
 
@@ -109,7 +126,7 @@ class Call:
             data = from_json(self.body or b"{}")
         except ValueError as error:
             raise Refusal(400, "Problems parsing JSON") from error
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) and issubclass(model, Body):
             raise Refusal(422, "Invalid request.\n\nBody should be a JSON object")
         try:
             return model.model_validate_json(self.body or b"{}")
@@ -221,7 +238,7 @@ class Operation(Route):
         hints = get_type_hints(handler)
         self.method = method
         self.handler = handler
-        self.body: type[Body] | None = hints.get("body")
+        self.body: type[BaseModel] | None = hints.get("body")
         self.query: type[Query] | None = hints.get("query")
         self.answer = answer
         self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from loreli_ray.forge.checks import combined_state
-from loreli_ray.forge.records import CheckRun
-from loreli_ray.forge.refusal import invalid
+from loreli_ray.forge.records import App, CheckRun
+from loreli_ray.forge.refusal import forbidden, invalid
 from loreli_ray.forge.rest import answers
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.gitdata import commit_of
@@ -97,15 +97,17 @@ def list_statuses(call: Call) -> Reply:
 
 
 def create_run(call: Call, body: NewRun) -> Reply:
-    repository = call.need_write()
+    repository, app = call.need_write(), _need_app(call)
     if call.forge.git(repository).kind(body.head_sha) != "commit":
         raise invalid("CheckRun", field="head_sha", message=f"No commit found for SHA: {body.head_sha}")
-    run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body))
+    run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body), app=app)
     return Reply(call.shapes.check_run(repository, run), 201)
 
 
 def edit_run(call: Call, body: RunChange) -> Reply:
-    repository = call.need_write()
+    repository, app = call.need_write(), _need_app(call)
+    if call.forge.checks.run(repository, call.number("id")).app_id != app.id:
+        raise forbidden("Invalid app_id - check run can only be modified by the GitHub App that created it.")
     run = call.forge.checks.edit_run(repository, call.number("id"), columns=_columns(body))
     return Reply(call.shapes.check_run(repository, run))
 
@@ -125,6 +127,13 @@ def list_runs(call: Call, query: RunQuery) -> Reply:
         runs = list(newest.values())
     runs = [run for run in runs if query.check_name in ("", run.name) and query.status in ("", run.status)]
     return call.counted_page("check_runs", runs, lambda run: call.shapes.check_run(call.repository, run))
+
+
+def _need_app(call: Call) -> App:
+    """GitHub leaves check runs to apps; people have commit statuses."""
+    if not call.user.is_bot:
+        raise forbidden("You must authenticate via a GitHub App.")
+    return call.app
 
 
 def _columns(body: Run) -> dict[str, Any]:

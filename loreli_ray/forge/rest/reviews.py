@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from loreli_ray.forge.records import Pull, Review, ReviewComment
 from loreli_ray.forge.refusal import forbidden, invalid
 from loreli_ray.forge.rest import git_answers, pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, Words, route
 from loreli_ray.forge.rest.issues import CommentBody, CommentQuery
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -17,7 +17,6 @@ from loreli_ray.forge.reviews import Remark
 
 LineNumber = Annotated[int, Field(ge=1, le=2**31)]
 Side = Literal["LEFT", "RIGHT"]
-Words = Annotated[Text, StringConstraints(pattern=r"\S")]
 
 
 class NewRemark(Body):
