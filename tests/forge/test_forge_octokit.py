@@ -48,7 +48,7 @@ def test_octokit(house: House, prefix: str) -> None:
         "files": ["bed.md"],
         "ownApproval": 422,
         "reviews": ["APPROVED"],
-        "checks": 1,
+        "status": "success",
         "staleMerge": 409,
         "merged": True,
         "hook": ["push"],

@@ -83,7 +83,7 @@ class _Invalid(Exception):
 def _prepare(body: Query) -> tuple[DocumentNode, OperationDefinitionNode, Cost]:
     """The document, the operation to run and its price. Raises `GraphQLError` or `_Invalid`."""
     check_depth(body.query)
-    document = parse(body.query)
+    document = parse(body.query, allow_empty_selection_sets=False)
     errors = validate(SCHEMA, document, _RULES, hide_suggestions=True)
     if errors:
         raise _Invalid(errors)
