@@ -16,6 +16,9 @@ from loreli_ray.hub import Hub
 from loreli_ray.model import Budget, Credentials
 from loreli_ray.observe import logger
 
+_FIRST_PAUSE = 2.0
+_LONGEST_PAUSE = 60.0
+
 
 class HubActor(Hub):
     """One per repository. Until the git host has answered once, every method raises `HubError`."""
@@ -64,10 +67,11 @@ class HubActor(Hub):
         return self._poll
 
     async def _open_at_last(self) -> None:
-        opened = False
+        opened, pause = False, _FIRST_PAUSE
         while not opened:
             with self._edge.guard("the git host can't be opened"):
                 await self.open()
                 opened = True
-            if not opened:
-                await self._retry.sleep(2.0)
+            if not opened:  # a host locks out who knocks too often
+                await self._retry.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)

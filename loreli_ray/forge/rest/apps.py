@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loreli_ray.forge.records import Installation
 from loreli_ray.forge.refusal import forbidden, not_found
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.rest import app_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import PERMISSIONS, Shape, time
@@ -81,14 +81,14 @@ def _installation(call: Call, installation: Installation) -> Shape:
 
 
 ROUTES = [
-    route("GET", "/app", get_app, answer=answers.OwnApp, by_app=True),
-    route("GET", "/app/installations", list_installations, answer=list[answers.Installation], by_app=True),
-    route("GET", "/app/installations/{id:id}", get_installation, answer=answers.Installation, by_app=True),
+    route("GET", "/app", get_app, answer=app_answers.OwnApp, by_app=True),
+    route("GET", "/app/installations", list_installations, answer=list[app_answers.Installation], by_app=True),
+    route("GET", "/app/installations/{id:id}", get_installation, answer=app_answers.Installation, by_app=True),
     route(
         "POST",
         "/app/installations/{id:id}/access_tokens",
         create_token,
-        answer=answers.InstallationToken,
+        answer=app_answers.InstallationToken,
         status=201,
         by_app=True,
     ),
@@ -96,8 +96,8 @@ ROUTES = [
         "GET",
         "/repos/{owner}/{repo}/installation",
         installation_of_repository,
-        answer=answers.Installation,
+        answer=app_answers.Installation,
         by_app=True,
     ),
-    route("GET", "/installation/repositories", list_repositories, answer=answers.InstallationRepositories),
+    route("GET", "/installation/repositories", list_repositories, answer=app_answers.InstallationRepositories),
 ]

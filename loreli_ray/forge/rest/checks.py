@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, StringConstraints
 from loreli_ray.forge.checks import combined_state
 from loreli_ray.forge.records import App, CheckRun
 from loreli_ray.forge.refusal import forbidden, invalid
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.rest import app_answers
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.gitdata import commit_of
 from loreli_ray.forge.rest.reply import Reply
@@ -146,11 +146,11 @@ def _columns(body: Run) -> dict[str, Any]:
 
 
 ROUTES = [
-    route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status, answer=answers.Status, status=201),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/status", combined_status, answer=answers.CombinedStatus),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses, answer=list[answers.Status]),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs, answer=answers.CheckRuns),
-    route("POST", "/repos/{owner}/{repo}/check-runs", create_run, answer=answers.CheckRun, status=201),
-    route("GET", "/repos/{owner}/{repo}/check-runs/{id:id}", get_run, answer=answers.CheckRun),
-    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:id}", edit_run, answer=answers.CheckRun),
+    route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status, answer=app_answers.Status, status=201),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/status", combined_status, answer=app_answers.CombinedStatus),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses, answer=list[app_answers.Status]),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs, answer=app_answers.CheckRuns),
+    route("POST", "/repos/{owner}/{repo}/check-runs", create_run, answer=app_answers.CheckRun, status=201),
+    route("GET", "/repos/{owner}/{repo}/check-runs/{id:id}", get_run, answer=app_answers.CheckRun),
+    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:id}", edit_run, answer=app_answers.CheckRun),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loreli_ray.forge.refusal import forbidden
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.rest import answers, app_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.limits import Window
 from loreli_ray.forge.rest.reply import Reply
@@ -35,7 +35,7 @@ def meta(_call: Call) -> Reply:
 
 ROUTES = [
     route("GET", "/user", get_user, answer=answers.Profile),
-    route("GET", "/rate_limit", rate_limit, answer=answers.RateLimit, free=True),
+    route("GET", "/rate_limit", rate_limit, answer=app_answers.RateLimit, free=True),
     route("GET", "/versions", versions, answer=list[str]),
-    route("GET", "/meta", meta, answer=answers.Meta),
+    route("GET", "/meta", meta, answer=app_answers.Meta),
 ]
