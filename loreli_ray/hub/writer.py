@@ -70,7 +70,7 @@ class Writer(Reader, Leases):
         assert pull.by is not None
         line = await self.enter_line(pull.by.agent, claims=claims)
         try:
-            await self.fence_merge(pull.by, line=line, claims=claims)
+            line = await self.fence_merge(pull.by, line=line, claims=claims)
             _, now = await self._leases.read(self.base)
             if self._config.up_to_date and now != base_head:
                 raise Conflict(f"{self.base} has moved on to {now[:12]}", subject=f"pull request #{pull.number}")
