@@ -47,8 +47,8 @@ _RARITY = {
 def large(*, agents: int, issues: int, seed: int) -> World:
     """`issues` issues for at most `agents` agents, until each has landed or a human has it.
 
-    Everything else is as the configuration has it by default, but that what has no conflict lands on whatever base there
-    is: to judge each of thousands anew before it lands, one after the other, is for teams of another size.
+    Everything else is as the configuration has it by default, but that what has no conflict lands on whatever base
+    there is: to judge each of thousands anew before it lands, one after the other, is for teams of another size.
     """
     nodes = tuple(
         NodeView(id=f"node-{n}", host=f"host-{n}", slots=_SLOTS, programs=_MIXES[n % len(_MIXES)])
