@@ -5,8 +5,8 @@ One folder holds it all: an SQLite file and bare repositories. The git command d
 
 from __future__ import annotations
 
-from loreli_ray.forge.app import create_app
+from loreli_ray.forge.app import create_app, description
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.server import ForgeServer
 
-__all__ = ["Forge", "ForgeServer", "create_app"]
+__all__ = ["Forge", "ForgeServer", "create_app", "description"]
