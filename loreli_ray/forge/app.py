@@ -24,6 +24,7 @@ from loreli_ray.forge.rest import ROUTES
 from loreli_ray.forge.rest.limits import RateLimits
 from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
+from loreli_ray.forge.rest.throttle import SecondaryLimits, Throttle
 from loreli_ray.forge.smart_http import SmartHttp
 
 RATE_LIMIT = 5000
@@ -48,7 +49,13 @@ class DateHeader:
         await self._app(scope, receive, dated)
 
 
-def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collection[str] = ()) -> Starlette:
+def create_app(
+    forge: Forge,
+    *,
+    rate_limit: int = RATE_LIMIT,
+    secondary: SecondaryLimits | None = None,
+    hook_hosts: Collection[str] = (),
+) -> Starlette:
     """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
 
     Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
@@ -69,6 +76,7 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT, hook_hosts: Collec
     )
     app.router.redirect_slashes = False
     app.state.forge = forge
+    app.state.throttle = Throttle(secondary, forge.clock)
     app.state.hook_hosts = frozenset(hook_hosts)
     app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)

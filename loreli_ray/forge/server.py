@@ -16,6 +16,7 @@ from loreli_ray.errors import ForgeError
 from loreli_ray.forge.app import RATE_LIMIT, create_app
 from loreli_ray.forge.courier import Courier
 from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.rest.throttle import SecondaryLimits
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
@@ -36,15 +37,18 @@ class ForgeServer:
         port: int = 0,
         allow_remote: bool = False,
         rate_limit: int = RATE_LIMIT,
+        secondary: SecondaryLimits | None = None,
         hook_hosts: Collection[str] = (),
         around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
-        """`around` may put something between the network and the forge: a log, or a trouble to be tested with."""
+        """`rate_limit` and `secondary` as in `create_app`; webhooks lead to this machine and to `hook_hosts`.
+
+        `around` may put something between the network and the forge: a log, or a trouble to be tested with."""
         if not allow_remote and not _loopback(host):
             raise ForgeError("is not an address of this machine alone", subject=host)
         self._host = host
         self._port = port
-        self._app = around(create_app(forge, rate_limit=rate_limit, hook_hosts=hook_hosts))
+        self._app = around(create_app(forge, rate_limit=rate_limit, secondary=secondary, hook_hosts=hook_hosts))
         self._courier = Courier(forge, url=lambda: self.url)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None

@@ -499,6 +499,7 @@ MARKS = [*"{}()[]:!=#", "...", '"s"', '"""', "1", "-1.5e9", "\x00", "\u00e9"]
 
 
 @given(query=st.lists(st.sampled_from(WORDS + MARKS), max_size=25).map(" ".join) | st.text(max_size=30))
+@example(query="{ }")
 @example(query="query { viewer { login } } subscription { x }")
 @example(query="{ __schema { types { fields { type { ofType { ofType { name } } } } } } }")
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

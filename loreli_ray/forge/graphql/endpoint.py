@@ -13,6 +13,7 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     OperationDefinitionNode,
+    OperationType,
     OverlappingFieldsCanBeMergedRule,
     execute_sync,  # pyright: ignore[reportUnknownVariableType]  # one of its options is half typed
     get_operation_ast,
@@ -60,6 +61,7 @@ def execute(call: Call) -> Reply:
     if not call.limits.take(call.user.id, "graphql", price.points):
         message = f"API rate limit exceeded for user ID {call.user.id}."
         return Reply({"errors": [{"type": "RATE_LIMITED", "message": message}]})
+    call.throttle.spend(call.user.id, writes=operation.operation is OperationType.MUTATION)
     result = execute_sync(
         SCHEMA,
         document,
@@ -81,7 +83,7 @@ class _Invalid(Exception):
 def _prepare(body: Query) -> tuple[DocumentNode, OperationDefinitionNode, Cost]:
     """The document, the operation to run and its price. Raises `GraphQLError` or `_Invalid`."""
     check_depth(body.query)
-    document = parse(body.query)
+    document = parse(body.query, allow_empty_selection_sets=False)
     errors = validate(SCHEMA, document, _RULES, hide_suggestions=True)
     if errors:
         raise _Invalid(errors)

@@ -39,6 +39,7 @@ from loreli_ray.forge.refusal import Refusal, forbidden, not_found
 from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
 from loreli_ray.forge.rest.shapes import Shapes
+from loreli_ray.forge.rest.throttle import Throttle
 from loreli_ray.forge.store import ACTING
 
 BODY_MAX = 8 * 1024 * 1024
@@ -98,6 +99,10 @@ class Call:
     request: Request
     user: User
     body: bytes
+
+    @property
+    def throttle(self) -> Throttle:
+        return self.request.app.state.throttle
 
     # What was asked for --------------------------------------------------------------------------------------------
 
@@ -262,13 +267,15 @@ class Operation(Route):
         return self.handler(call, **arguments)
 
     async def _answer(self, request: Request) -> Response:
+        throttle: Throttle = request.app.state.throttle
         try:
-            body = await _read(request)
+            with throttle.under_way(request.headers.get("authorization", "")):
+                body = await _read(request)
+                return await run_in_threadpool(_serve, self, request, body)
         except Refusal as refusal:
             return respond(refused(refusal), request)
         except ClientDisconnect:
             return Response(status_code=400)
-        return await run_in_threadpool(_serve, self, request, body)
 
 
 route = Operation  # as the tables of routes call it
@@ -307,7 +314,10 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
             ACTING.set(user.id)  # this thread works in a context of its own
         if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
-        reply = operation.call(Call(forge, limits, request, user, body))
+        call = Call(forge, limits, request, user, body)
+        if operation.resource == CORE:
+            call.throttle.spend(user.id, writes=operation.method != "GET")
+        reply = operation.call(call)
     except Refusal as refusal:
         reply = refused(refusal)
     except (GitError, sqlite3.Error) as error:
