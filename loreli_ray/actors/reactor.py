@@ -166,7 +166,6 @@ class Reactor:
             rows=tuple(rows),
             pulls=len(snapshot.ours),
             refusals=self._plan.refusals,
-            budget=await self._hub.call("used"),
             budgets=await self._hub.call("spending"),
         )
         taken = names_of_branches(pull.head_ref for pull in snapshot.pulls)

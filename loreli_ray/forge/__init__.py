@@ -1,4 +1,4 @@
-"""The embedded git host: issues, pull requests and git on loopback, speaking GitHub's REST API v3.
+"""The embedded git host: issues, pull requests and git on loopback, speaking GitHub's REST and GraphQL APIs.
 
 One folder holds it all: an SQLite file and bare repositories. The git command does the git part.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from loreli_ray.forge.app import create_app
 from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.rest.throttle import SecondaryLimits
 from loreli_ray.forge.server import ForgeServer
 
-__all__ = ["Forge", "ForgeServer", "create_app"]
+__all__ = ["Forge", "ForgeServer", "SecondaryLimits", "create_app"]

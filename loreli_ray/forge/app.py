@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -15,12 +16,14 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loreli_ray.clock import Clock
+from loreli_ray.forge import graphql
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
 from loreli_ray.forge.rest.limits import RateLimits
 from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
+from loreli_ray.forge.rest.throttle import SecondaryLimits, Throttle
 from loreli_ray.forge.smart_http import SmartHttp
 
 RATE_LIMIT = 5000
@@ -45,8 +48,16 @@ class DateHeader:
         await self._app(scope, receive, dated)
 
 
-def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
-    """The application; `rate_limit` is in requests an hour for each token.
+def create_app(
+    forge: Forge,
+    *,
+    rate_limit: int = RATE_LIMIT,
+    secondary: SecondaryLimits | None = None,
+    hook_hosts: Collection[str] = (),
+) -> Starlette:
+    """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
+
+    Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
     It writes the Date header itself, so its server should not.
     """
@@ -55,6 +66,8 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
         routes=[
             Route("/{owner}/{repo}.git/{path:path}", SmartHttp(forge)),
             Mount("/api/v3", routes=routes),
+            Mount("/api", routes=graphql.ROUTES),
+            *graphql.ROUTES,
             *routes,
         ],
         middleware=[Middleware(DateHeader, clock=forge.clock)],
@@ -62,6 +75,8 @@ def create_app(forge: Forge, *, rate_limit: int = RATE_LIMIT) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.forge = forge
+    app.state.throttle = Throttle(secondary, forge.clock)
+    app.state.hook_hosts = frozenset(hook_hosts)
     app.state.unknown = set[tuple[str, str]]()
     app.state.limits = RateLimits(rate_limit, forge.clock)
     return app

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loreli_ray.clock import Clock
-from loreli_ray.forge.records import CheckRun, CommitStatus, Repository, User
+from loreli_ray.forge.records import App, CheckRun, CommitStatus, Repository, User
 from loreli_ray.forge.refusal import not_found
 from loreli_ray.forge.store import Store
 
@@ -89,11 +89,17 @@ class Checks:
             raise not_found()
         return run
 
-    def add_run(self, repository: Repository, *, head_sha: str, columns: Mapping[str, Any]) -> CheckRun:
+    def suite(self, run: CheckRun) -> int:
+        """The number that all of an app's runs for one commit share."""
+        with self._store.read() as db:
+            sql = "SELECT min(id) FROM check_runs WHERE repository_id = ? AND head_sha = ? AND app_id IS ?"
+            return db.value(sql, run.repository_id, run.head_sha, run.app_id)
+
+    def add_run(self, repository: Repository, *, head_sha: str, columns: Mapping[str, Any], app: App) -> CheckRun:
         """`columns` as `CheckRun` has them; a conclusion completes the run."""
         with self._store.write() as db:
             row = self._completed({"status": "queued", **columns})
-            run_id = db.insert("check_runs", repository_id=repository.id, head_sha=head_sha, **row)
+            run_id = db.insert("check_runs", repository_id=repository.id, head_sha=head_sha, app_id=app.id, **row)
         return self.run(repository, run_id)
 
     def edit_run(self, repository: Repository, run_id: int, *, columns: Mapping[str, Any]) -> CheckRun:

@@ -11,20 +11,37 @@ import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from loreli_ray.clock import Clock, SystemClock
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge.apps import Apps
 from loreli_ray.forge.checks import Checks
+from loreli_ray.forge.discussions import Discussions, furnish
 from loreli_ray.forge.events import Events
+from loreli_ray.forge.hooks import Hooks
 from loreli_ray.forge.issues import Issues
 from loreli_ray.forge.labels import DEFAULT_LABELS
 from loreli_ray.forge.protections import Protections
 from loreli_ray.forge.pulls import Pulls
 from loreli_ray.forge.reactions import Reactions
-from loreli_ray.forge.records import App, Repository, User
-from loreli_ray.forge.refusal import invalid
+from loreli_ray.forge.records import (
+    App,
+    CheckRun,
+    Comment,
+    CommitStatus,
+    Discussion,
+    DiscussionCategory,
+    DiscussionComment,
+    Event,
+    Issue,
+    Label,
+    Repository,
+    Review,
+    ReviewComment,
+    User,
+)
+from loreli_ray.forge.refusal import invalid, not_found
 from loreli_ray.forge.repository import GitRepository, place
 from loreli_ray.forge.reviews import Reviews
 from loreli_ray.forge.search import Search
@@ -35,6 +52,22 @@ Role = Literal["admin", "write", "read", "none"]
 _LOGIN = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}")
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}(?<!\.git)")
 _SELECT = "SELECT r.*, u.login AS owner FROM repositories r JOIN users u ON u.id = r.owner_id"
+_TABLES: Mapping[type[Any], str] = {
+    User: "users",
+    Label: "labels",
+    Issue: "issues",
+    Event: "events",
+    Comment: "comments",
+    Review: "reviews",
+    ReviewComment: "review_comments",
+    CommitStatus: "statuses",
+    CheckRun: "check_runs",
+    Discussion: "discussions",
+    DiscussionCategory: "discussion_categories",
+    DiscussionComment: "discussion_comments",
+}
+
+Record = TypeVar("Record")
 
 
 class Forge:
@@ -44,8 +77,10 @@ class Forge:
         self.clock = clock
         self.issues = Issues(store, clock)
         self.events = Events(store)
+        self.hooks = Hooks(store, clock)
         self.apps = Apps(store, clock)
         self.checks = Checks(store, clock)
+        self.discussions = Discussions(store, clock)
         self.protections = Protections(store, self.checks)
         self.pulls = Pulls(store, clock, root, self.protections)
         self.reactions = Reactions(store, clock)
@@ -67,6 +102,14 @@ class Forge:
 
     def close(self) -> None:
         self._store.close()
+
+    def find(self, kind: type[Record], key: int) -> Record:
+        """The record with the id `key`, whoever may see it. Raises `Refusal` (404)."""
+        with self._store.read() as db:
+            record = db.one(kind, f"SELECT * FROM {_TABLES[kind]} WHERE id = ?", key)
+        if record is None:
+            raise not_found()
+        return record
 
     # Users ---------------------------------------------------------------------------------------------------------
 
@@ -143,6 +186,7 @@ class Forge:
                         description=description,
                         is_default=True,
                     )
+                furnish(db, repository_id, now=now)
                 folder = self.root / user.login
                 folder.mkdir(exist_ok=True)
                 place(made, folder / f"{name}.git")
@@ -162,6 +206,10 @@ class Forge:
     def repository(self, full_name: str) -> Repository | None:
         with self._store.read() as db:
             return self._find(db, full_name)
+
+    def repository_by_id(self, repository_id: int) -> Repository | None:
+        with self._store.read() as db:
+            return db.one(Repository, f"{_SELECT} WHERE r.id = ?", repository_id)
 
     def git(self, repository: Repository) -> GitRepository:
         return GitRepository(repository.path(self.root))
@@ -214,6 +262,7 @@ class Forge:
             git.set_head(branch)
         with self._store.write() as db:
             db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
+        self.hooks.follow(repository, git, actor=actor)
         self.pulls.refresh(repository)
         self.pulls.branches_gone(repository, actor=actor)
 

@@ -285,11 +285,17 @@ def issue_of(db: Database, repository: Repository, number: int) -> Issue:
     return issue
 
 
+def draw_number(db: Database, repository: Repository) -> int:
+    """The next number of the repository, for an issue, a pull request or a discussion."""
+    number: int = db.value("SELECT next_number FROM repositories WHERE id = ?", repository.id)
+    db.run("UPDATE repositories SET next_number = next_number + 1 WHERE id = ?", repository.id)
+    return number
+
+
 def new_issue(
     db: Database, repository: Repository, *, author: User, title: str, body: str | None, now: int, is_pull: bool = False
 ) -> Issue:
-    number = db.value("SELECT next_number FROM repositories WHERE id = ?", repository.id)
-    db.run("UPDATE repositories SET next_number = next_number + 1 WHERE id = ?", repository.id)
+    number = draw_number(db, repository)
     db.insert(
         "issues",
         repository_id=repository.id,

@@ -223,3 +223,99 @@ class CheckRun:
     summary: str | None
     text: str | None
     app_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionCategory:
+    id: int
+    repository_id: int
+    name: str
+    slug: str
+    emoji: str
+    description: str | None
+    is_answerable: bool
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discussion:
+    """`number` is drawn from the sequence of the issues."""
+
+    id: int
+    repository_id: int
+    number: int
+    category_id: int
+    author_id: int
+    title: str
+    body: str
+    state: str
+    state_reason: str | None
+    created_at: int
+    updated_at: int
+    closed_at: int | None
+    answer_id: int | None
+    answered_at: int | None
+    answered_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscussionComment:
+    """`reply_to` is the comment that this one answers."""
+
+    id: int
+    discussion_id: int
+    author_id: int
+    reply_to: int | None
+    body: str
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """`events` is a JSON list; `told` is the last note that it has heard."""
+
+    id: int
+    repository_id: int
+    url: str
+    content_type: str
+    secret: str | None
+    insecure_ssl: bool
+    events: str
+    active: bool
+    created_at: int
+    updated_at: int
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a hook may want to hear of: see triggers.py. `details` is a JSON object."""
+
+    id: int
+    repository_id: int
+    kind: str
+    action: str
+    subject_id: int
+    actor_id: int | None
+    details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`status` is in words, `status_code` the receiver's or 0; `duration` in seconds; `headers` is a JSON object."""
+
+    id: int
+    hook_id: int
+    guid: str
+    event: str
+    action: str
+    redelivery: bool
+    delivered_at: int
+    duration: float
+    status: str
+    status_code: int
+    url: str
+    headers: str
+    payload: str
+    answer: str

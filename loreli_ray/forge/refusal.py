@@ -12,11 +12,20 @@ from loreli_ray.errors import ForgeError
 
 
 class Refusal(ForgeError):
-    """`status` is the HTTP status, `errors` the details that GitHub lists beneath a 422."""
+    """`status` is the HTTP status, `errors` the details that GitHub lists beneath a 422, `retry_after` how many seconds
+    to wait before asking again."""
 
-    def __init__(self, status: int, message: str, *, errors: Sequence[Mapping[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        errors: Sequence[Mapping[str, str]] = (),
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after = retry_after
         self.errors = [dict(error) for error in errors]
 
 

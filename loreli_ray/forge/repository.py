@@ -133,6 +133,10 @@ class GitRepository:
             raise
         return True
 
+    def swap_all(self, moves: Sequence[tuple[str, str, str]]) -> None:
+        """Moves every (name, new, old) as `swap` does, or none. Raises `GitError` if one can't be moved."""
+        self.git("update-ref", "--stdin", stdin="".join(f"update {name} {new} {old}\n" for name, new, old in moves))
+
     def force(self, name: str, sha: str) -> None:
         self.git("update-ref", name, sha)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from loreli_ray.forge.triggers import TRIGGERS
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE users (
@@ -112,5 +114,50 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO review_comments SELECT *, NULL FROM old_review_comments",
         "DROP TABLE old_review_comments",
         "CREATE INDEX review_comments_of_pull ON review_comments (pull_id)",
+    ),
+    (
+        """CREATE TABLE discussion_categories (
+            id INTEGER PRIMARY KEY, repository_id INTEGER NOT NULL REFERENCES repositories, name TEXT NOT NULL,
+            slug TEXT NOT NULL, emoji TEXT NOT NULL, description TEXT, is_answerable INTEGER NOT NULL,
+            created_at INTEGER NOT NULL, UNIQUE (repository_id, slug))""",
+        """INSERT INTO discussion_categories (repository_id, name, slug, emoji, description, is_answerable, created_at)
+            SELECT r.id, c.column1, c.column2, c.column3, c.column4, c.column5, r.created_at
+            FROM repositories r, (VALUES ('Announcements', 'announcements', ':mega:', 'Updates from maintainers', 0),
+            ('General', 'general', ':speech_balloon:', 'Chat about anything and everything here', 0),
+            ('Ideas', 'ideas', ':bulb:', 'Share ideas for new features', 0),
+            ('Q&A', 'q-a', ':pray:', 'Ask the community for help', 1),
+            ('Show and tell', 'show-and-tell', ':raised_hands:', 'Show off something you''ve made', 0)) c""",
+        """CREATE TABLE discussions (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL REFERENCES repositories,
+            number INTEGER NOT NULL, category_id INTEGER NOT NULL REFERENCES discussion_categories,
+            author_id INTEGER NOT NULL REFERENCES users, title TEXT NOT NULL, body TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'open', state_reason TEXT, created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL, closed_at INTEGER, answer_id INTEGER, answered_at INTEGER,
+            answered_by INTEGER REFERENCES users, UNIQUE (repository_id, number))""",
+        """CREATE TABLE discussion_comments (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, discussion_id INTEGER NOT NULL REFERENCES discussions,
+            author_id INTEGER NOT NULL REFERENCES users, reply_to INTEGER REFERENCES discussion_comments,
+            body TEXT NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)""",
+        "CREATE INDEX discussion_comments_of_discussion ON discussion_comments (discussion_id)",
+        "CREATE INDEX discussion_comments_of_comment ON discussion_comments (reply_to)",
+    ),
+    (
+        """CREATE TABLE hooks (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL REFERENCES repositories,
+            url TEXT NOT NULL, content_type TEXT NOT NULL, secret TEXT, insecure_ssl INTEGER NOT NULL,
+            events TEXT NOT NULL, active INTEGER NOT NULL, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+            told INTEGER NOT NULL)""",
+        """CREATE TABLE notes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, repository_id INTEGER NOT NULL, kind TEXT NOT NULL,
+            action TEXT NOT NULL, subject_id INTEGER NOT NULL, actor_id INTEGER, details TEXT NOT NULL)""",
+        "CREATE INDEX notes_of_repository ON notes (repository_id)",
+        """CREATE TABLE deliveries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, hook_id INTEGER NOT NULL REFERENCES hooks, guid TEXT NOT NULL,
+            event TEXT NOT NULL, action TEXT NOT NULL, redelivery INTEGER NOT NULL, delivered_at INTEGER NOT NULL,
+            duration REAL NOT NULL, status TEXT NOT NULL, status_code INTEGER NOT NULL, url TEXT NOT NULL,
+            headers TEXT NOT NULL, payload TEXT NOT NULL, answer TEXT NOT NULL)""",
+        "CREATE INDEX deliveries_of_hook ON deliveries (hook_id)",
+        "CREATE TABLE hook_refs (repository_id INTEGER PRIMARY KEY REFERENCES repositories, refs TEXT NOT NULL)",
+        *TRIGGERS,
     ),
 )

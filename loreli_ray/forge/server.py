@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +14,9 @@ from starlette.types import ASGIApp
 
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge.app import RATE_LIMIT, create_app
+from loreli_ray.forge.courier import Courier
 from loreli_ray.forge.forge import Forge
+from loreli_ray.forge.rest.throttle import SecondaryLimits
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
@@ -35,14 +37,19 @@ class ForgeServer:
         port: int = 0,
         allow_remote: bool = False,
         rate_limit: int = RATE_LIMIT,
+        secondary: SecondaryLimits | None = None,
+        hook_hosts: Collection[str] = (),
         around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
-        """`around` may put something between the network and the forge: a log, or a trouble to be tested with."""
+        """`rate_limit` and `secondary` as in `create_app`; webhooks lead to this machine and to `hook_hosts`.
+
+        `around` may put something between the network and the forge: a log, or a trouble to be tested with."""
         if not allow_remote and not _loopback(host):
             raise ForgeError("is not an address of this machine alone", subject=host)
         self._host = host
         self._port = port
-        self._app = around(create_app(forge, rate_limit=rate_limit))
+        self._app = around(create_app(forge, rate_limit=rate_limit, secondary=secondary, hook_hosts=hook_hosts))
+        self._courier = Courier(forge, url=lambda: self.url)
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -82,6 +89,7 @@ class ForgeServer:
         waiting = threading.Event()
         for _ in range(int(START_SECONDS / 0.01)):
             if self._server.started:
+                self._courier.start()
                 return
             if not self._thread.is_alive():
                 break
@@ -94,6 +102,7 @@ class ForgeServer:
         server, thread = self._server, self._thread
         if not server or not thread:
             return
+        self._courier.stop()
         server.should_exit = True
         thread.join(STOP_SECONDS)
         if thread.is_alive():

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from loreli_ray.errors import ForgeError
 from loreli_ray.forge.schema import MIGRATIONS
 
 BUSY_SECONDS = 30.0
+
+# The id of the user whom the current request is from, if it changes something; `acting()` in SQL.
+ACTING: ContextVar[int | None] = ContextVar("acting", default=None)
 
 Record = TypeVar("Record")
 
@@ -140,6 +144,7 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
+        connection.create_function("acting", 0, ACTING.get)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection

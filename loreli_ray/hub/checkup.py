@@ -92,16 +92,24 @@ def _rights(account: Account, repository: shapes.Repository, who: str) -> Iterat
             ok = given.get(name) in (level, "write", "admin")
             remedy = f"give the App {level} access to it, and accept that where it is installed"
             yield Finding(what=f"{who}: {name}", ok=ok, found=given.get(name, "no access"), remedy=remedy)
+        yield _workflows(who, "workflows" in given, "give the App write access to workflows")
         return
     scopes = account.transport.scopes
     if scopes is not None:  # a classic token; others have none to tell
         held = {scope.strip() for scope in scopes.split(",") if scope.strip()}
         ok = "repo" in held or ("public_repo" in held and not repository.private)
         yield Finding(what=f"{who}: scopes", ok=ok, found=", ".join(sorted(held)) or "none", remedy=f"make {_TOKENS}")
+        yield _workflows(who, "workflow" in held, "add the scope `workflow`")
     if repository.permissions is not None:
         push = repository.permissions.get("push", False)
         remedy = f"make {account.login} a collaborator who may write"
         yield Finding(what=f"{who} may push", ok=push, found="yes" if push else "no", remedy=remedy)
+
+
+def _workflows(who: str, ok: bool, remedy: str) -> Finding:
+    """Without it the host refuses every push that touches .github/workflows."""
+    said = "may be changed" if ok else "may not be changed"
+    return Finding(what=f"{who}: workflows", ok=ok, found=said, remedy=remedy, needed=False)
 
 
 def _settings(repository: shapes.Repository, *, config: HubConfig) -> Iterator[Finding]:

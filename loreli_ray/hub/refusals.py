@@ -16,6 +16,9 @@ _KINDS: dict[int, type[HubError]] = {
 }
 
 
+_DIGITS = 12
+
+
 class Limit(NamedTuple):
     """A rate limit that was met. `wait` is in seconds, None when the host does not say how long."""
 
@@ -31,8 +34,9 @@ class _Complaint(BaseModel):
 
 
 def number(response: httpx.Response, header: str) -> int | None:
+    """The whole number in a header; None without one, or beyond all measure."""
     text = response.headers.get(header, "")
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 def core(response: httpx.Response) -> bool:

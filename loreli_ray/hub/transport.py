@@ -250,7 +250,10 @@ class Transport:
     def _here(self, url: str) -> str:
         """The same path on the host that we know: behind a proxy it may call itself by another name."""
         base = self._base
-        return str(httpx.URL(url).copy_with(scheme=base.scheme, host=base.host, port=base.port))
+        try:
+            return str(base.join(url).copy_with(scheme=base.scheme, host=base.host, port=base.port))
+        except httpx.InvalidURL as error:
+            raise HubError(f"the next page is no URL: {error}", subject=url) from error
 
     # ── one request, until the host has done it or refused it ──
 
@@ -353,7 +356,7 @@ class Transport:
             if isinstance(cause, TooLarge):
                 raise HubError(f"the answer can't be read: {cause}", subject=subject) from error
             raise Unavailable(f"can't be reached: {str(cause) or type(cause).__name__}", subject=subject) from error
-        except ValueError as error:  # githubkit met a rate limit whose Retry-After is no number
+        except (ValueError, OverflowError, OSError) as error:  # githubkit can't read when a rate limit is to end
             raise RateLimited(f"a limit that can't be read: {error}", subject=subject, retry_after=_PAUSE) from error
         except GitHubException as error:
             raise HubError(f"the answer can't be read: {error}", subject=subject) from error

@@ -47,6 +47,13 @@ def owner(house: House) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def ci(house: House) -> Iterator[httpx.Client]:
+    """An app that reports on commits."""
+    with house.app() as client:
+        yield client
+
+
+@pytest.fixture
 def collaborator(house: House) -> Iterator[httpx.Client]:
     with house.http(COLLABORATOR) as client:
         yield client

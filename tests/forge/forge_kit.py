@@ -14,6 +14,7 @@ import httpx
 from githubkit import GitHub, TokenAuthStrategy
 
 from loreli_ray.forge import Forge, ForgeServer
+from tests.forge.app_kit import Key
 
 OWNER, COLLABORATOR, STRANGER = "olive", "cole", "sam"
 REPOSITORY = f"{OWNER}/garden"
@@ -90,6 +91,15 @@ class House:
     @contextmanager
     def http(self, login: str | None = OWNER) -> Generator[httpx.Client]:
         headers = {"Authorization": f"Bearer {self.forge.token(login)}"} if login else {}
+        with httpx.Client(base_url=self.server.url, headers=headers, timeout=30, trust_env=False) as client:
+            yield client
+
+    @contextmanager
+    def app(self, slug: str = "ci") -> Generator[httpx.Client]:
+        """A new app of the owner's, as its bot: check runs are made by nobody else."""
+        app = self.forge.add_app(slug, public_key=Key.make().public, account=OWNER)
+        token, _ = self.forge.apps.new_token(self.forge.apps.installation(app))
+        headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=self.server.url, headers=headers, timeout=30, trust_env=False) as client:
             yield client
 

@@ -4,41 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from githubkit import AppAuthStrategy, GitHub
 
 from loreli_ray.clock import ManualClock
 from loreli_ray.errors import ForgeError
 from loreli_ray.forge import Forge, ForgeServer
+from tests.forge.app_kit import Key
 from tests.forge.forge_kit import HOME, OWNER, REPOSITORY, House
-
-
-@dataclass
-class Key:
-    private: str
-    public: str
 
 
 @pytest.fixture(scope="module")
 def key() -> Key:
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = made.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-    )
-    public = made.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return Key(private.decode(), public.decode())
-
-
-def assertion(key: Key, app: object, *, now: float, expires: float = 300, issued: float = -60) -> dict[str, str]:
-    claims = {"iss": str(app), "iat": int(now + issued), "exp": int(now + expires)}
-    return {"Authorization": f"Bearer {jwt.encode(claims, key.private, 'RS256')}"}
+    return Key.make()
 
 
 def test_an_app_acts_as_its_bot(house: House, owner: httpx.Client, key: Key) -> None:
@@ -93,9 +75,9 @@ def timed(tmp_path: Path, source: Path, key: Key) -> Iterator[tuple[httpx.Client
 
 def test_everything_expires_by_the_clock_of_the_forge(timed: tuple[httpx.Client, ManualClock, int], key: Key) -> None:
     client, clock, app = timed
-    installation = client.get("/app/installations", headers=assertion(key, app, now=clock.now())).json()[0]["id"]
+    installation = client.get("/app/installations", headers=key.assertion(app, now=clock.now())).json()[0]["id"]
     path = f"/app/installations/{installation}/access_tokens"
-    made = client.post(path, headers=assertion(key, app, now=clock.now()))
+    made = client.post(path, headers=key.assertion(app, now=clock.now()))
     assert made.status_code == 201
     token = {"Authorization": f"token {made.json()['token']}"}
     clock.advance(3599)
@@ -103,36 +85,33 @@ def test_everything_expires_by_the_clock_of_the_forge(timed: tuple[httpx.Client,
     clock.advance(1)
     assert client.get(HOME, headers=token).status_code == 401
     assert (
-        client.post("/app/installations/99/access_tokens", headers=assertion(key, app, now=clock.now())).status_code
+        client.post("/app/installations/99/access_tokens", headers=key.assertion(app, now=clock.now())).status_code
         == 404
     )
-    other = client.get("/repos/other/yard/installation", headers=assertion(key, app, now=clock.now()))
+    other = client.get("/repos/other/yard/installation", headers=key.assertion(app, now=clock.now()))
     assert other.status_code == 404
 
 
 def test_bad_assertions(timed: tuple[httpx.Client, ManualClock, int], key: Key) -> None:
     client, clock, app = timed
     now = clock.now()
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    alien = Key(made.decode(), "")
+    alien = Key.make()
     for headers, status in (
         ({}, 401),
         ({"Authorization": "Bearer a.b.c"}, 401),
         ({"Authorization": "Bearer ghs_0"}, 401),
-        (assertion(alien, app, now=now), 401),
-        (assertion(key, "x", now=now), 401),
-        (assertion(key, 99, now=now), 404),
-        (assertion(key, app, now=now, expires=-1), 401),
-        (assertion(key, app, now=now, expires=1200), 401),
-        (assertion(key, app, now=now, issued=120), 401),
+        (alien.assertion(app, now=now), 401),
+        (key.assertion("x", now=now), 401),
+        (key.assertion(99, now=now), 404),
+        (key.assertion(app, now=now, expires=-1), 401),
+        (key.assertion(app, now=now, expires=1200), 401),
+        (key.assertion(app, now=now, issued=120), 401),
     ):
         assert client.get("/app", headers=headers).status_code == status, headers
     hmac = jwt.encode({"iss": str(app), "iat": int(now), "exp": int(now) + 60}, "x" * 32, "HS256")
     assert client.get("/app", headers={"Authorization": f"Bearer {hmac}"}).status_code == 401
-    assert client.get("/app", headers=assertion(key, app, now=now)).status_code == 200
-    assert client.get(HOME, headers=assertion(key, app, now=now)).status_code == 401  # only its own routes
+    assert client.get("/app", headers=key.assertion(app, now=now)).status_code == 200
+    assert client.get(HOME, headers=key.assertion(app, now=now)).status_code == 401  # only its own routes
 
 
 def test_what_is_no_app(forge: Forge, key: Key) -> None:

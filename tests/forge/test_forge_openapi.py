@@ -20,9 +20,8 @@ def test_every_route_is_described(house: House) -> None:
 
 
 def test_its_schemas_are_schemas() -> None:
-    for name, schema in DESCRIPTION["components"]["schemas"].items():
+    for schema in DESCRIPTION["components"]["schemas"].values():
         jsonschema_rs.meta.validate(schema)
-        assert schema["type"] == "object", name
 
 
 @pytest.mark.parametrize(

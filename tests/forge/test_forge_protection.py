@@ -30,7 +30,9 @@ def merge(client: httpx.Client) -> tuple[int, str]:
     return answer.status_code, answer.json()["message"]
 
 
-def test_required_checks_hold_a_merge_up(house: House, owner: httpx.Client, collaborator: httpx.Client) -> None:
+def test_required_checks_hold_a_merge_up(
+    house: House, owner: httpx.Client, collaborator: httpx.Client, ci: httpx.Client
+) -> None:
     head = house.branch("bed", {"bed.md": "x\n"})
     house.pull(owner, "bed")
     assert owner.get(f"{HOME}/branches/main").json()["protected"] is False
@@ -49,9 +51,9 @@ def test_required_checks_hold_a_merge_up(house: House, owner: httpx.Client, coll
     owner.post(f"{HOME}/statuses/{head}", json={"state": "failure", "context": "ci"})
     assert merge(collaborator) == (405, 'Required status check "ci" is failing.')
     owner.post(f"{HOME}/statuses/{head}", json={"state": "success", "context": "ci"})
-    run = owner.post(f"{HOME}/check-runs", json={"name": "lint", "head_sha": head}).json()
+    run = ci.post(f"{HOME}/check-runs", json={"name": "lint", "head_sha": head}).json()
     assert merge(collaborator) == (405, 'Required status check "lint" is expected.')
-    owner.patch(f"{HOME}/check-runs/{run['id']}", json={"conclusion": "neutral"})
+    ci.patch(f"{HOME}/check-runs/{run['id']}", json={"conclusion": "neutral"})
     owner.post(f"{HOME}/statuses/{head}", json={"state": "pending", "context": "slow"})
     assert state(owner) == "unstable"
     owner.post(f"{HOME}/statuses/{head}", json={"state": "success", "context": "slow"})

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from githubkit import TokenAuthStrategy
 from githubkit.exception import RequestFailed
 
 from tests.forge.forge_kit import COLLABORATOR, OWNER, House
@@ -150,7 +151,7 @@ def test_git_data(house: House) -> None:
 
 def test_checks(house: House) -> None:
     head = house.branch("topic", {"new.txt": "x\n"})
-    with house.github() as gh:
+    with house.github() as gh, house.app() as ci:
         combined: Callable[[], str] = lambda: gh.rest.repos.get_combined_status_for_ref(O, R, "topic").parsed_data.state  # noqa: E731
         assert combined() == "pending"
         for context, state in (("build", "failure"), ("test", "success")):
@@ -160,10 +161,15 @@ def test_checks(house: House) -> None:
         gh.rest.repos.create_commit_status(O, R, head, state="success", context="build")
         assert combined() == "success"
         assert len(gh.rest.repos.list_commit_statuses_for_ref(O, R, head).parsed_data) == 3
-        run = gh.rest.checks.create(O, R, data={"name": "lint", "head_sha": head, "status": "in_progress"}).parsed_data
+        with pytest.raises(RequestFailed, match="403"):
+            gh.rest.checks.create(O, R, data={"name": "lint", "head_sha": head, "status": "in_progress"})
+        bot = gh.with_auth(TokenAuthStrategy(ci.headers["Authorization"].removeprefix("Bearer ")))
+        run = bot.rest.checks.create(O, R, data={"name": "lint", "head_sha": head, "status": "in_progress"}).parsed_data
+        assert run.app
+        assert run.app.slug == "ci"
         assert (run.status, run.conclusion) == ("in_progress", None)
         output: Any = {"title": "lint", "summary": "clean"}
-        done = gh.rest.checks.update(
+        done = bot.rest.checks.update(
             O, R, run.id, data={"status": "completed", "conclusion": "success", "output": output}
         ).parsed_data
         assert (done.conclusion, done.output.title) == ("success", "lint")

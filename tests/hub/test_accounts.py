@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from loreli_ray.clock import ManualClock
 from loreli_ray.config import HubConfig
 from loreli_ray.errors import NotFound, Refused, Unavailable
-from loreli_ray.hub import shapes
+from loreli_ray.hub import Hub, shapes
 from loreli_ray.hub.account import WRITE_TRIES, Account
-from loreli_ray.model import AppKey
-from tests.hub.hub_kit import Answer, Asked, Wire
+from loreli_ray.model import AppKey, Credentials
+from tests.hub.hub_kit import REPOSITORY, TEAM, Answer, Asked, House, Wire, by
 
 HOUR = 3600.0
 
@@ -240,3 +240,32 @@ async def test_what_makes_something_is_looked_for_first(host: AppHost, there_aft
 
 async def _nothing() -> None:
     return None
+
+
+async def test_an_app_on_the_forge(house: House, key: rsa.RSAPrivateKey, pem: str) -> None:
+    """The team as an App, from its claim to the merge: git takes its token as well."""
+    encoded = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    made = house.forge.add_app("gardener", public_key=encoded.decode(), account=TEAM)
+    number = house.forge.create_issue(REPOSITORY, author=TEAM, title="One", body="", labels=["loreli"])
+    app = AppKey(app_id=str(made.id), private_key=pem)
+    hub = Hub(
+        REPOSITORY,
+        config=HubConfig(api_url=house.server.url, min_write_interval=0.0),
+        credentials=Credentials(app=app),
+        session="s",
+        home=house.folder / "home",
+        clock=house.clock,
+    )
+    try:
+        await hub.open()
+        assert [budget.login for budget in hub.budgets] == ["gardener[bot]"]
+        claim = await hub.take_claim(number, agent="kira", generation=1, ttl=60, replaces=None)
+        assert (await hub.snapshot()).claims == (claim,)
+        house.branch("kira/1-work", {"work.txt": "done\n"})
+        pull = await hub.pull(await hub.submit_pull(head="kira/1-work", title="Work", body="Did it.", by=by()))
+        assert pull is not None
+        assert (pull.author, pull.by) == ("gardener[bot]", by())
+        await hub.merge(pull, title="Land it", message="At last")
+        assert await hub.merged_as(pull.number) is not None
+    finally:
+        await hub.close()

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from loreli_ray.config import HubConfig
-from loreli_ray.hub.checkup import checkup
-from loreli_ray.model import Credentials, Finding
+from loreli_ray.hub.checkup import APP_PERMISSIONS, checkup
+from loreli_ray.model import AppKey, Credentials, Finding
 from tests.hub.hub_kit import JUDGE, REPOSITORY, STRANGER, TEAM, Answer, Asked, House, Wire, forward
 
 
@@ -109,6 +111,7 @@ async def test_scopes_of_a_classic_token(house: House, scopes: str, private: boo
     with Wire(respond, clock=house.clock) as wire:
         found = await look(house, url=wire.url)
     assert found["author: scopes"].ok is ok
+    assert found["author: workflows"].ok is ("workflow" in scopes)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -116,13 +119,24 @@ async def test_scopes_of_a_classic_token(house: House, scopes: str, private: boo
 @pytest.mark.parametrize("kind", ["protection", "ruleset"])
 async def test_approvals_that_are_required(house: House, count: int, reviewer: str | None, kind: str) -> None:
     approvals = {"required_approving_review_count": count}
+    rules = [{"type": "pull_request", "parameters": approvals}] if kind == "ruleset" else []
     if kind == "protection":
-        respond = changed(house, "/branches/main/protection", lambda _: {"required_pull_request_reviews": approvals})
-    else:
-        respond = changed(house, "/rules/branches/main", lambda _: [{"type": "pull_request", "parameters": approvals}])
-    with Wire(respond, clock=house.clock) as wire:
+        _protect(house, required_pull_request_reviews=approvals)
+    with Wire(changed(house, "/rules/branches/main", lambda _: rules), clock=house.clock) as wire:
         found = await look(house, url=wire.url, reviewer=reviewer)
     assert found["branch protection"].ok is (count == 1 and reviewer is not None)
+
+
+async def test_checks_that_are_required(house: House) -> None:
+    _protect(house, required_status_checks={"strict": True, "contexts": ["build", "lint"]})
+    found = await look(house)
+    assert (found["required checks"].found, missing(found)) == ("build, lint", set())
+
+
+def _protect(house: House, **wanted: Any) -> None:
+    nothing = ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions")
+    with house.http(TEAM) as http:
+        http.put("/branches/main/protection", json={**dict.fromkeys(nothing), **wanted}).raise_for_status()
 
 
 async def test_checks_and_a_merge_queue(house: House) -> None:
@@ -132,3 +146,30 @@ async def test_checks_and_a_merge_queue(house: House) -> None:
         found = await look(house, url=wire.url)
     assert found["required checks"].found == "build"
     assert missing(found) == {"merge queue"}
+
+
+@pytest.mark.parametrize("given", [dict(APP_PERMISSIONS), {"contents": "read", "issues": "write"}])
+async def test_permissions_of_an_app(house: House, given: dict[str, str]) -> None:
+    """The forge, entered by an App's installation, whose token is that of the team's account."""
+    token = house.forge.token(TEAM)
+
+    def respond(asked: Asked) -> Answer:
+        if asked.path == "/app":
+            return Answer(body=b'{"slug": "gardener"}')
+        if asked.path.startswith("/app/installations/12/"):
+            made = {"token": token, "expires_at": "2099-01-01T00:00:00Z", "permissions": given}
+            return Answer(201, json.dumps(made).encode())
+        return forward(asked, to=house.server.url)
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain).decode()
+    app = AppKey(app_id="7", private_key=pem, installation_id=12)
+    with Wire(respond, clock=house.clock) as wire:
+        config = HubConfig(api_url=wire.url)
+        looked = await checkup(REPOSITORY, config=config, credentials=Credentials(app=app), clock=house.clock)
+    found = {finding.what: finding for finding in looked}
+    assert found["author"].found == "gardener[bot]"
+    short = {f"author: {name}" for name, level in APP_PERMISSIONS.items() if given.get(name) != level}
+    assert missing(found) == short
+    assert not found["author: workflows"].ok

@@ -7,11 +7,13 @@ import json
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import httpx
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from loreli_ray.clock import ManualClock
 from loreli_ray.errors import Conflict, HubError, NotFound, RateLimited, Refused, Unavailable
@@ -466,3 +468,60 @@ async def test_a_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
                     await transport.send("GET", "/user")
             await transport.close()
     assert [asked.path for asked in wire.asked] == ["http://ghes.invalid/api/v3/user"]
+
+
+# ── whatever comes back ──
+
+_HEADERS = {
+    "retry-after": ["0", "-1", "x", "9" * 30, "Wed, 21 Oct 2015 07:28:00 GMT"],
+    "x-ratelimit-remaining": ["0", "-1", "x", "9" * 30],
+    "x-ratelimit-limit": ["0", "60", "x", "9" * 30],
+    "x-ratelimit-reset": ["0", "-1", "x", "9" * 30, "1700000001"],
+    "link": ["", "x", '<http://[>; rel="next"', '<:>; rel="next"', '</user?page=2>; rel="next"', '<>; rel="next"'],
+    "location": ["", "http://[", "/user", "ftp://x", "//"],
+    "etag": ["", "x", '"x"'],
+    "content-type": ["", "text/html", "application/json; charset=nonsense"],
+}
+_BODIES = [
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b'{"login": "octo"}',
+    b'[{"login": "octo"}]',
+    b"<html>",
+    b"\xff\xfe",
+    b'{"message": [',
+]
+
+
+@settings(max_examples=60, deadline=None)
+@example(status=403, headers={"retry-after": "9" * 30}, body=b"{}")
+@example(status=429, headers={"retry-after": "-1"}, body=b"{}")
+@example(status=403, headers={"x-ratelimit-remaining": "0", "x-ratelimit-reset": "9" * 30}, body=b"{}")
+@example(status=200, headers={"x-ratelimit-remaining": "9" * 400, "x-ratelimit-limit": "9" * 400}, body=b"{}")
+@example(status=200, headers={"link": '<http://[>; rel="next"'}, body=b"[]")
+@example(status=302, headers={"location": "http://["}, body=b"")
+@example(status=302, headers={"location": "http://x:99999999/"}, body=b"")
+@given(
+    status=st.sampled_from([200, 201, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 409, 422, 429, 500, 503]),
+    headers=st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in _HEADERS.items()}),
+    body=st.sampled_from(_BODIES),
+)
+def test_whatever_comes_back_is_an_answer_or_an_error_of_ours(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    async def ask() -> None:
+        answer = Answer(status, b"" if status in (204, 304) else body, headers)
+        async with talking(lambda _: answer, reserve=0.1, patience=5.0) as (transport, wire, _):
+            for one in (
+                lambda: transport.get("/user", User),
+                lambda: transport.pages("/users", User),
+                lambda: transport.make("POST", "/users", User, {}),
+            ):
+                with suppress(HubError):
+                    await one()
+            assert len(wire.asked) < 50
+            assert transport.budget.model_dump_json()
+
+    asyncio.run(ask())

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from loreli_ray.forge.records import App, Installation
+from loreli_ray.forge.records import Installation
 from loreli_ray.forge.refusal import forbidden, not_found
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.rest import app_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.reply import Reply
-from loreli_ray.forge.rest.shapes import Shape, node_id, time
-
-# What every app may do here.
-PERMISSIONS = dict.fromkeys(("checks", "contents", "discussions", "issues", "pull_requests", "statuses"), "write") | {
-    "metadata": "read"
-}
+from loreli_ray.forge.rest.shapes import PERMISSIONS, Shape, time
 
 
 def get_app(call: Call) -> Reply:
-    return Reply(_app(call, call.app))
+    return Reply(call.shapes.app(call.app) | {"installations_count": 1})
 
 
 def list_installations(call: Call) -> Reply:
@@ -62,25 +57,6 @@ def _named(call: Call) -> Installation:
     return installation
 
 
-def _app(call: Call, app: App) -> Shape:
-    return {
-        "id": app.id,
-        "slug": app.slug,
-        "node_id": node_id("App", app.id),
-        "client_id": f"Iv1.{app.id:016x}",
-        "owner": call.shapes.person(app.owner_id),
-        "name": app.slug,
-        "description": None,
-        "external_url": f"{call.shapes.web}/apps/{app.slug}",
-        "html_url": f"{call.shapes.web}/apps/{app.slug}",
-        "created_at": time(app.created_at),
-        "updated_at": time(app.created_at),
-        "permissions": PERMISSIONS,
-        "events": [],
-        "installations_count": 1,
-    }
-
-
 def _installation(call: Call, installation: Installation) -> Shape:
     url = f"{call.shapes.api}/app/installations/{installation.id}"
     return {
@@ -105,14 +81,14 @@ def _installation(call: Call, installation: Installation) -> Shape:
 
 
 ROUTES = [
-    route("GET", "/app", get_app, answer=answers.App, by_app=True),
-    route("GET", "/app/installations", list_installations, answer=list[answers.Installation], by_app=True),
-    route("GET", "/app/installations/{id:id}", get_installation, answer=answers.Installation, by_app=True),
+    route("GET", "/app", get_app, answer=app_answers.OwnApp, by_app=True),
+    route("GET", "/app/installations", list_installations, answer=list[app_answers.Installation], by_app=True),
+    route("GET", "/app/installations/{id:id}", get_installation, answer=app_answers.Installation, by_app=True),
     route(
         "POST",
         "/app/installations/{id:id}/access_tokens",
         create_token,
-        answer=answers.InstallationToken,
+        answer=app_answers.InstallationToken,
         status=201,
         by_app=True,
     ),
@@ -120,8 +96,8 @@ ROUTES = [
         "GET",
         "/repos/{owner}/{repo}/installation",
         installation_of_repository,
-        answer=answers.Installation,
+        answer=app_answers.Installation,
         by_app=True,
     ),
-    route("GET", "/installation/repositories", list_repositories, answer=answers.InstallationRepositories),
+    route("GET", "/installation/repositories", list_repositories, answer=app_answers.InstallationRepositories),
 ]

@@ -16,7 +16,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar, get_origin, get_type_hints
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
@@ -28,9 +36,11 @@ from loreli_ray.errors import GitError
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import App, Repository, User
 from loreli_ray.forge.refusal import Refusal, forbidden, not_found
-from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.limits import CORE, RateLimits
 from loreli_ray.forge.rest.reply import Item, Page, Reply, refused, respond, web
 from loreli_ray.forge.rest.shapes import Shapes
+from loreli_ray.forge.rest.throttle import Throttle
+from loreli_ray.forge.store import ACTING
 
 BODY_MAX = 8 * 1024 * 1024
 
@@ -41,6 +51,15 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=65_536
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*$", max_length=256)]
 Sha = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Direction = Literal["asc", "desc"]
+
+
+def _said(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+Words = Annotated[Text, AfterValidator(_said)]
 
 
 def _seconds(text: object) -> int:
@@ -69,7 +88,7 @@ class Query(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-Model = TypeVar("Model", bound=Body)
+Model = TypeVar("Model", bound=BaseModel)
 Asked = TypeVar("Asked", bound=Query)
 
 
@@ -80,6 +99,10 @@ class Call:
     request: Request
     user: User
     body: bytes
+
+    @property
+    def throttle(self) -> Throttle:
+        return self.request.app.state.throttle
 
     # What was asked for --------------------------------------------------------------------------------------------
 
@@ -103,7 +126,7 @@ class Call:
             data = from_json(self.body or b"{}")
         except ValueError as error:
             raise Refusal(400, "Problems parsing JSON") from error
-        if not isinstance(data, dict):
+        if not isinstance(data, dict) and issubclass(model, Body):
             raise Refusal(422, "Invalid request.\n\nBody should be a JSON object")
         try:
             return model.model_validate_json(self.body or b"{}")
@@ -192,7 +215,8 @@ class Operation(Route):
     `handler` takes a `Call`, and where it has such a parameter the request's `body` and `query` as the models that
     its annotations name. `answer` is the type of what it answers (None: nothing, 204), with `status` or `also`; `media`
     what it can answer instead; `refuses` the statuses beyond what every route may refuse with. `free` ones cost nothing
-    of the rate limit; `by_app` ones are for apps, who sign with their own key.
+    of the rate limit; `by_app` ones are for apps, who sign with their own key. `resource` is the limit they draw on: of
+    any but `core` the handler itself takes what its request costs.
     """
 
     def __init__(
@@ -208,19 +232,21 @@ class Operation(Route):
         refuses: Collection[int] = (),
         free: bool = False,
         by_app: bool = False,
+        resource: str = CORE,
     ) -> None:
         super().__init__(path, self._answer, methods=[method])
         hints = get_type_hints(handler)
         self.method = method
         self.handler = handler
-        self.body: type[Body] | None = hints.get("body")
+        self.body: type[BaseModel] | None = hints.get("body")
         self.query: type[Query] | None = hints.get("query")
         self.answer = answer
         self.statuses = [status or (204 if answer is None else 200), *([also] if also else [])]
         self.media = media
         self.refuses = frozenset(refuses)
-        self.free = free
+        self.free = free or resource != CORE
         self.by_app = by_app
+        self.resource = resource
 
     @property
     def paged(self) -> bool:
@@ -241,13 +267,15 @@ class Operation(Route):
         return self.handler(call, **arguments)
 
     async def _answer(self, request: Request) -> Response:
+        throttle: Throttle = request.app.state.throttle
         try:
-            body = await _read(request)
+            with throttle.under_way(request.headers.get("authorization", "")):
+                body = await _read(request)
+                return await run_in_threadpool(_serve, self, request, body)
         except Refusal as refusal:
             return respond(refused(refusal), request)
         except ClientDisconnect:
             return Response(status_code=400)
-        return await run_in_threadpool(_serve, self, request, body)
 
 
 route = Operation  # as the tables of routes call it
@@ -282,9 +310,14 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     user: User | None = None
     try:
         user = _authenticate(forge, request, by_app=operation.by_app)
+        if request.method != "GET":
+            ACTING.set(user.id)  # this thread works in a context of its own
         if not operation.free and not limits.take(user.id):
             raise Refusal(403, f"API rate limit exceeded for user ID {user.id}.")
-        reply = operation.call(Call(forge, limits, request, user, body))
+        call = Call(forge, limits, request, user, body)
+        if operation.resource == CORE:
+            call.throttle.spend(user.id, writes=operation.method != "GET")
+        reply = operation.call(call)
     except Refusal as refusal:
         reply = refused(refusal)
     except (GitError, sqlite3.Error) as error:
@@ -294,10 +327,11 @@ def _serve(operation: Operation, request: Request, body: bytes) -> Response:
     if user:
         if response.status_code == 304 and not operation.free:
             limits.give_back(user.id)
-        response.headers.update(limits.window(user.id).headers())
+        response.headers.update(limits.window(user.id, operation.resource).headers())
         if not user.is_bot:
             response.headers["X-OAuth-Scopes"] = "repo"
-    response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+    version = "v4" if operation.resource == "graphql" else "v3"
+    response.headers["X-GitHub-Media-Type"] = f"github.{version}; format=json"
     return response
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from loreli_ray.forge.checks import combined_state
-from loreli_ray.forge.records import CheckRun
-from loreli_ray.forge.refusal import invalid
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.records import App, CheckRun
+from loreli_ray.forge.refusal import forbidden, invalid
+from loreli_ray.forge.rest import app_answers
 from loreli_ray.forge.rest.call import Body, Call, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.gitdata import commit_of
 from loreli_ray.forge.rest.reply import Reply
@@ -97,15 +97,17 @@ def list_statuses(call: Call) -> Reply:
 
 
 def create_run(call: Call, body: NewRun) -> Reply:
-    repository = call.need_write()
+    repository, app = call.need_write(), _need_app(call)
     if call.forge.git(repository).kind(body.head_sha) != "commit":
         raise invalid("CheckRun", field="head_sha", message=f"No commit found for SHA: {body.head_sha}")
-    run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body))
+    run = call.forge.checks.add_run(repository, head_sha=body.head_sha, columns=_columns(body), app=app)
     return Reply(call.shapes.check_run(repository, run), 201)
 
 
 def edit_run(call: Call, body: RunChange) -> Reply:
-    repository = call.need_write()
+    repository, app = call.need_write(), _need_app(call)
+    if call.forge.checks.run(repository, call.number("id")).app_id != app.id:
+        raise forbidden("Invalid app_id - check run can only be modified by the GitHub App that created it.")
     run = call.forge.checks.edit_run(repository, call.number("id"), columns=_columns(body))
     return Reply(call.shapes.check_run(repository, run))
 
@@ -127,6 +129,13 @@ def list_runs(call: Call, query: RunQuery) -> Reply:
     return call.counted_page("check_runs", runs, lambda run: call.shapes.check_run(call.repository, run))
 
 
+def _need_app(call: Call) -> App:
+    """GitHub leaves check runs to apps; people have commit statuses."""
+    if not call.user.is_bot:
+        raise forbidden("You must authenticate via a GitHub App.")
+    return call.app
+
+
 def _columns(body: Run) -> dict[str, Any]:
     """The row's columns that the body sets."""
     columns = body.model_dump(exclude_none=True, exclude={"output", "head_sha"})
@@ -137,11 +146,11 @@ def _columns(body: Run) -> dict[str, Any]:
 
 
 ROUTES = [
-    route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status, answer=answers.Status, status=201),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/status", combined_status, answer=answers.CombinedStatus),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses, answer=list[answers.Status]),
-    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs, answer=answers.CheckRuns),
-    route("POST", "/repos/{owner}/{repo}/check-runs", create_run, answer=answers.CheckRun, status=201),
-    route("GET", "/repos/{owner}/{repo}/check-runs/{id:id}", get_run, answer=answers.CheckRun),
-    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:id}", edit_run, answer=answers.CheckRun),
+    route("POST", "/repos/{owner}/{repo}/statuses/{sha}", create_status, answer=app_answers.Status, status=201),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/status", combined_status, answer=app_answers.CombinedStatus),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/statuses", list_statuses, answer=list[app_answers.Status]),
+    route("GET", "/repos/{owner}/{repo}/commits/{ref:path}/check-runs", list_runs, answer=app_answers.CheckRuns),
+    route("POST", "/repos/{owner}/{repo}/check-runs", create_run, answer=app_answers.CheckRun, status=201),
+    route("GET", "/repos/{owner}/{repo}/check-runs/{id:id}", get_run, answer=app_answers.CheckRun),
+    route("PATCH", "/repos/{owner}/{repo}/check-runs/{id:id}", edit_run, answer=app_answers.CheckRun),
 ]

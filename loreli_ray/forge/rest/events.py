@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from loreli_ray.forge.records import Issue
-from loreli_ray.forge.rest import answers, event_shapes, git_answers
+from loreli_ray.forge.rest import event_answers, event_shapes, git_answers, pull_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -92,11 +92,17 @@ def _commits(call: Call, issue: Issue) -> Dated:
 
 
 # One of these, told apart by `event`.
-Told = git_answers.Committed | git_answers.Reviewed | answers.Commented | answers.CrossReference | answers.Event
+Told = (
+    git_answers.Committed
+    | pull_answers.Reviewed
+    | event_answers.Commented
+    | event_answers.CrossReference
+    | event_answers.Event
+)
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/issues/events", list_all_events, answer=list[answers.IssueEvent]),
-    route("GET", "/repos/{owner}/{repo}/issues/events/{id:id}", get_event, answer=answers.IssueEvent),
-    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/events", list_events, answer=list[answers.Event]),
+    route("GET", "/repos/{owner}/{repo}/issues/events", list_all_events, answer=list[event_answers.IssueEvent]),
+    route("GET", "/repos/{owner}/{repo}/issues/events/{id:id}", get_event, answer=event_answers.IssueEvent),
+    route("GET", "/repos/{owner}/{repo}/issues/{number:id}/events", list_events, answer=list[event_answers.Event]),
     route("GET", "/repos/{owner}/{repo}/issues/{number:id}/timeline", timeline, answer=list[Told]),
 ]

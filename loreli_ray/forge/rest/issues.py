@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, RootModel, StringConstraints
 
 from loreli_ray.forge.issues import Filter
 from loreli_ray.forge.labels import NEW_LABEL_COLOR
 from loreli_ray.forge.records import Comment, Issue, Label
 from loreli_ray.forge.refusal import Refusal, forbidden
 from loreli_ray.forge.rest import answers
-from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, route
+from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Since, Text, Words, route
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
 
@@ -65,11 +65,20 @@ class IssueChange(Body):
 
 
 class CommentBody(Body):
-    body: Annotated[Text, StringConstraints(pattern=r"\S")]
+    body: Words
 
 
 class LabelList(Body):
     labels: Labels
+
+
+class GivenLabels(RootModel[LabelList | Labels]):
+    """An object with a list of labels, or the bare list."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    def names(self) -> list[str]:
+        return _names(self.root.labels if isinstance(self.root, LabelList) else self.root)
 
 
 class NewLabel(Body):
@@ -234,13 +243,13 @@ def list_issue_labels(call: Call) -> Reply:
     return call.page(call.forge.issues.labels_of(issue.id), lambda label: _label(call, label))
 
 
-def add_issue_labels(call: Call, body: LabelList) -> Reply:
-    names = _names(body.labels)
+def add_issue_labels(call: Call, body: GivenLabels) -> Reply:
+    names = body.names()
     return _labels(call, call.forge.issues.add_labels(call.need_write(), call.number(), names, actor=call.user))
 
 
-def set_issue_labels(call: Call, body: LabelList) -> Reply:
-    names = _names(body.labels)
+def set_issue_labels(call: Call, body: GivenLabels) -> Reply:
+    names = body.names()
     return _labels(call, call.forge.issues.set_labels(call.need_write(), call.number(), names, actor=call.user))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loreli_ray.forge.refusal import forbidden
-from loreli_ray.forge.rest import answers
+from loreli_ray.forge.rest import answers, app_answers
 from loreli_ray.forge.rest.call import Call, route
 from loreli_ray.forge.rest.limits import Window
 from loreli_ray.forge.rest.reply import Reply
@@ -20,7 +20,8 @@ def get_user(call: Call) -> Reply:
 def rate_limit(call: Call) -> Reply:
     window = call.limits.window(call.user.id)
     unused = Window(window.limit, window.reset).shape()
-    resources = {"core": window.shape(), "search": unused, "graphql": unused}
+    graphql = call.limits.window(call.user.id, "graphql").shape()
+    resources = {"core": window.shape(), "search": unused, "graphql": graphql}
     return Reply({"resources": resources, "rate": window.shape()})
 
 
@@ -34,7 +35,7 @@ def meta(_call: Call) -> Reply:
 
 ROUTES = [
     route("GET", "/user", get_user, answer=answers.Profile),
-    route("GET", "/rate_limit", rate_limit, answer=answers.RateLimit, free=True),
+    route("GET", "/rate_limit", rate_limit, answer=app_answers.RateLimit, free=True),
     route("GET", "/versions", versions, answer=list[str]),
-    route("GET", "/meta", meta, answer=answers.Meta),
+    route("GET", "/meta", meta, answer=app_answers.Meta),
 ]

@@ -159,7 +159,7 @@ def git_commit(shapes: Shapes, repository: Repository, commit: Commit) -> Shape:
     api, web = shapes.repository_api(repository), shapes.repository_web(repository)
     return {
         "sha": commit.sha,
-        "node_id": node_id("Commit", commit.sha),
+        "node_id": node_id("Commit", f"{repository.id}:{commit.sha}"),
         "url": f"{api}/git/commits/{commit.sha}",
         "html_url": f"{web}/commit/{commit.sha}",
         "author": _signature(commit.author),
@@ -179,7 +179,7 @@ def commit(shapes: Shapes, repository: Repository, commit: Commit) -> Shape:
     url = f"{api}/commits/{commit.sha}"
     return {
         "sha": commit.sha,
-        "node_id": node_id("Commit", commit.sha),
+        "node_id": node_id("Commit", f"{repository.id}:{commit.sha}"),
         "url": url,
         "html_url": f"{web}/commit/{commit.sha}",
         "comments_url": f"{url}/comments",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from loreli_ray.forge import diff
 from loreli_ray.forge.records import Pull
 from loreli_ray.forge.refusal import forbidden, not_found
-from loreli_ray.forge.rest import git_answers, pull_shapes
+from loreli_ray.forge.rest import git_answers, pull_answers, pull_shapes
 from loreli_ray.forge.rest.call import Body, Call, Direction, Line, Query, Sha, Text, route
 from loreli_ray.forge.rest.reply import Reply
 
@@ -143,19 +143,21 @@ def _pull(call: Call) -> Pull:
 
 
 ROUTES = [
-    route("GET", "/repos/{owner}/{repo}/pulls", list_pulls, answer=list[git_answers.Pull]),
-    route("POST", "/repos/{owner}/{repo}/pulls", create_pull, answer=git_answers.FullPull, status=201),
-    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull, answer=git_answers.FullPull, media=DIFF),
-    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull, answer=git_answers.FullPull),
+    route("GET", "/repos/{owner}/{repo}/pulls", list_pulls, answer=list[pull_answers.Pull]),
+    route("POST", "/repos/{owner}/{repo}/pulls", create_pull, answer=pull_answers.FullPull, status=201),
+    route("GET", "/repos/{owner}/{repo}/pulls/{number:id}", get_pull, answer=pull_answers.FullPull, media=DIFF),
+    route("PATCH", "/repos/{owner}/{repo}/pulls/{number:id}", edit_pull, answer=pull_answers.FullPull),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/files", list_files, answer=list[git_answers.File]),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/commits", list_commits, answer=list[git_answers.Commit]),
     route("GET", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merged),
-    route("PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge, answer=git_answers.Merged, refuses=(405, 409)),
+    route(
+        "PUT", "/repos/{owner}/{repo}/pulls/{number:id}/merge", merge, answer=pull_answers.Merged, refuses=(405, 409)
+    ),
     route(
         "PUT",
         "/repos/{owner}/{repo}/pulls/{number:id}/update-branch",
         update_branch,
-        answer=git_answers.Updating,
+        answer=pull_answers.Updating,
         status=202,
     ),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loreli_ray.forge.reactions import Content, Subject
-from loreli_ray.forge.rest import answers, event_shapes
+from loreli_ray.forge.rest import event_answers, event_shapes
 from loreli_ray.forge.rest.call import Body, Call, Operation, Query, route
 from loreli_ray.forge.rest.reply import Reply
 
@@ -35,8 +35,8 @@ def _routes(path: str, subject: Subject, find: Callable[[Call], int]) -> list[Op
         return Reply(status=204)
 
     return [
-        route("GET", f"{path}/reactions", list_reactions, answer=list[answers.Reaction]),
-        route("POST", f"{path}/reactions", react, answer=answers.Reaction, also=201),
+        route("GET", f"{path}/reactions", list_reactions, answer=list[event_answers.Reaction]),
+        route("POST", f"{path}/reactions", react, answer=event_answers.Reaction, also=201),
         route("DELETE", f"{path}/reactions/{{reaction:id}}", take_back),
     ]
 

@@ -98,7 +98,8 @@ def refused(refusal: Refusal) -> Reply:
     body: dict[str, object] = {"message": refusal.message}
     if refusal.errors:
         body["errors"] = refusal.errors
-    return Reply(body | {"documentation_url": DOCUMENTATION, "status": str(refusal.status)}, refusal.status)
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return Reply(body | {"documentation_url": DOCUMENTATION, "status": str(refusal.status)}, refusal.status, headers)
 
 
 def _matches(condition: str, tag: str) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from loreli_ray.forge.records import Pull, Review, ReviewComment
 from loreli_ray.forge.refusal import forbidden, invalid
-from loreli_ray.forge.rest import git_answers, pull_shapes
-from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, route
+from loreli_ray.forge.rest import pull_answers, pull_shapes
+from loreli_ray.forge.rest.call import Body, Call, Line, Sha, Text, Words, route
 from loreli_ray.forge.rest.issues import CommentBody, CommentQuery
 from loreli_ray.forge.rest.reply import Reply
 from loreli_ray.forge.rest.shapes import Shape
@@ -17,7 +17,6 @@ from loreli_ray.forge.reviews import Remark
 
 LineNumber = Annotated[int, Field(ge=1, le=2**31)]
 Side = Literal["LEFT", "RIGHT"]
-Words = Annotated[Text, StringConstraints(pattern=r"\S")]
 
 
 class NewRemark(Body):
@@ -205,24 +204,24 @@ _PULL = "/repos/{owner}/{repo}/pulls/{number:id}"
 _COMMENT = "/repos/{owner}/{repo}/pulls/comments/{id:id}"
 
 ROUTES = [
-    route("GET", f"{_PULL}/reviews", list_reviews, answer=list[git_answers.Review]),
-    route("POST", f"{_PULL}/reviews", create_review, answer=git_answers.Review),
-    route("GET", f"{_PULL}/reviews/{{id:id}}", get_review, answer=git_answers.Review),
-    route("PUT", f"{_PULL}/reviews/{{id:id}}", edit_review, answer=git_answers.Review),
-    route("PUT", f"{_PULL}/reviews/{{id:id}}/dismissals", dismiss_review, answer=git_answers.Review),
+    route("GET", f"{_PULL}/reviews", list_reviews, answer=list[pull_answers.Review]),
+    route("POST", f"{_PULL}/reviews", create_review, answer=pull_answers.Review),
+    route("GET", f"{_PULL}/reviews/{{id:id}}", get_review, answer=pull_answers.Review),
+    route("PUT", f"{_PULL}/reviews/{{id:id}}", edit_review, answer=pull_answers.Review),
+    route("PUT", f"{_PULL}/reviews/{{id:id}}/dismissals", dismiss_review, answer=pull_answers.Review),
     route(
-        "GET", f"{_PULL}/reviews/{{id:id}}/comments", list_comments_of_review, answer=list[git_answers.ReviewComment]
+        "GET", f"{_PULL}/reviews/{{id:id}}/comments", list_comments_of_review, answer=list[pull_answers.ReviewComment]
     ),
-    route("GET", f"{_PULL}/comments", list_comments, answer=list[git_answers.ReviewComment]),
-    route("POST", f"{_PULL}/comments", create_comment, answer=git_answers.ReviewComment, status=201),
+    route("GET", f"{_PULL}/comments", list_comments, answer=list[pull_answers.ReviewComment]),
+    route("POST", f"{_PULL}/comments", create_comment, answer=pull_answers.ReviewComment, status=201),
     route(
-        "POST", f"{_PULL}/comments/{{id:id}}/replies", reply_to_comment, answer=git_answers.ReviewComment, status=201
+        "POST", f"{_PULL}/comments/{{id:id}}/replies", reply_to_comment, answer=pull_answers.ReviewComment, status=201
     ),
-    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_comments, answer=list[git_answers.ReviewComment]),
-    route("GET", _COMMENT, get_comment, answer=git_answers.ReviewComment),
-    route("PATCH", _COMMENT, edit_comment, answer=git_answers.ReviewComment),
+    route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_comments, answer=list[pull_answers.ReviewComment]),
+    route("GET", _COMMENT, get_comment, answer=pull_answers.ReviewComment),
+    route("PATCH", _COMMENT, edit_comment, answer=pull_answers.ReviewComment),
     route("DELETE", _COMMENT, delete_comment),
-    route("GET", f"{_PULL}/requested_reviewers", list_requested, answer=git_answers.Requested),
-    route("POST", f"{_PULL}/requested_reviewers", request, answer=git_answers.Pull, status=201),
-    route("DELETE", f"{_PULL}/requested_reviewers", unrequest, answer=git_answers.Pull),
+    route("GET", f"{_PULL}/requested_reviewers", list_requested, answer=pull_answers.Requested),
+    route("POST", f"{_PULL}/requested_reviewers", request, answer=pull_answers.Pull, status=201),
+    route("DELETE", f"{_PULL}/requested_reviewers", unrequest, answer=pull_answers.Pull),
 ]

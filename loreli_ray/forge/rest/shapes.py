@@ -14,12 +14,16 @@ from urllib.parse import quote
 
 from loreli_ray.forge.forge import Forge, Role
 from loreli_ray.forge.reactions import Subject
-from loreli_ray.forge.records import CheckRun, Comment, CommitStatus, Issue, Label, Pull, Repository, User
+from loreli_ray.forge.records import App, CheckRun, Comment, CommitStatus, Issue, Label, Pull, Repository, User
 
 Shape = dict[str, Any]
 
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _LATEST = 253_402_300_799
+# What every app may do here.
+PERMISSIONS = dict.fromkeys(("checks", "contents", "discussions", "issues", "pull_requests", "statuses"), "write") | {
+    "metadata": "read"
+}
 USER_URLS = {
     "followers_url": "followers",
     "following_url": "following{/other_user}",
@@ -107,7 +111,7 @@ class Shapes:
         return {
             "login": user.login,
             "id": user.id,
-            "node_id": node_id("User", user.id),
+            "node_id": node_id(user.kind, user.id),
             "avatar_url": f"{self.web}/avatars/{user.id}",
             "gravatar_id": "",
             "url": url,
@@ -224,7 +228,7 @@ class Shapes:
         kind = "pull" if issue.is_pull else "issues"
         shape: Shape = {
             "id": issue.id,
-            "node_id": node_id("Issue", issue.id),
+            "node_id": node_id("PullRequest" if issue.is_pull else "Issue", issue.id),
             "url": url,
             "repository_url": self.repository_api(repository),
             "labels_url": f"{url}/labels{{/name}}",
@@ -315,9 +319,27 @@ class Shapes:
                 "annotations_count": 0,
                 "annotations_url": f"{url}/annotations",
             },
-            "check_suite": None,
-            "app": None,
+            "check_suite": {"id": self.forge.checks.suite(run)},
+            "app": None if run.app_id is None else self.app(self.forge.apps.get(run.app_id)),
             "pull_requests": [],
+        }
+
+    def app(self, app: App) -> Shape:
+        url = f"{self.web}/apps/{app.slug}"
+        return {
+            "id": app.id,
+            "slug": app.slug,
+            "node_id": node_id("App", app.id),
+            "client_id": f"Iv1.{app.id:016x}",
+            "owner": self.person(app.owner_id),
+            "name": app.slug,
+            "description": None,
+            "external_url": url,
+            "html_url": url,
+            "created_at": time(app.created_at),
+            "updated_at": time(app.created_at),
+            "permissions": PERMISSIONS,
+            "events": [],
         }
 
     # Parts ---------------------------------------------------------------------------------------------------------
