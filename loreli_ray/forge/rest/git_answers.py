@@ -199,6 +199,10 @@ class ProtectedReviews(Answer):
     required_approving_review_count: Count
 
 
+class Rule(Answer):
+    type: str
+
+
 class Protection(Answer):
     url: str
     enforce_admins: AdminSwitch
