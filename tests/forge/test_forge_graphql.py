@@ -273,6 +273,23 @@ def test_changes(house: House, owner: httpx.Client, collaborator: httpx.Client, 
     assert refusal(owner, "createIssue", repositoryId=own, title="x")[0] == "NOT_FOUND"
 
 
+def test_who_is_asked_to_review(house: House, owner: httpx.Client) -> None:
+    house.branch("bed", {"bed.md": "x\n"})
+    house.pull(owner, "bed")
+    query = (
+        "{" + GARDEN + " { pullRequest(number: 1) { mergeStateStatus reviewRequests(first: 5) "
+        "{ totalCount nodes { id requestedReviewer { ... on User { login } } } } } } }"
+    )
+    assert ask(owner, query)["repository"]["pullRequest"]["reviewRequests"]["totalCount"] == 0
+    owner.post(f"{HOME}/pulls/1/requested_reviewers", json={"reviewers": [COLLABORATOR]})
+    pull = ask(owner, query)["repository"]["pullRequest"]
+    asked = pull["reviewRequests"]["nodes"]
+    assert [one["requestedReviewer"]["login"] for one in asked] == [COLLABORATOR]
+    assert pull["mergeStateStatus"] == owner.get(f"{HOME}/pulls/1").json()["mergeable_state"].upper() == "CLEAN"
+    node = "query ($id: ID!) { node(id: $id) { ... on ReviewRequest { pullRequest { number } } } }"
+    assert ask(owner, node, id=asked[0]["id"])["node"]["pullRequest"]["number"] == 1
+
+
 def test_a_pull_request_from_opening_to_merge(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
     head = house.branch("bed", {"bed.md": "x\n"})
     home = repository_id(owner)

@@ -238,13 +238,17 @@ def test_the_life_of_a_pull_request(
     opened = receiver.until("pull_request.opened").payload
     assert (opened["number"], opened["pull_request"]["head"]["sha"]) == (1, first)
     assert opened["pull_request"]["mergeable"] is True
-    second = house.branch("bed", {"more.md": "y\n"}, message="More")
+    theirs = house.checkout(COLLABORATOR)
+    second = theirs.commit("bed", {"more.md": "y\n"}, message="More", start="origin/bed")
+    theirs.push("bed")
     pushed = receiver.until("push").payload
     assert (pushed["before"], pushed["after"], pushed["forced"]) == (first, second, False)
     assert [commit["message"] for commit in pushed["commits"]] == ["More"]
+    assert pushed["pusher"]["name"] == pushed["sender"]["login"] == COLLABORATOR
     assert pushed["head_commit"]["id"] == second
     moved = receiver.until("pull_request.synchronize").payload
     assert (moved["before"], moved["after"], moved["pull_request"]["head"]["sha"]) == (first, second, second)
+    assert moved["sender"]["login"] == COLLABORATOR
     review = {"event": "APPROVE", "body": "good", "comments": [{"path": "bed.md", "line": 1, "body": "nice"}]}
     owner.post(f"{HOME}/pulls/1/reviews", json=review)
     submitted = receiver.until("pull_request_review.submitted").payload

@@ -66,6 +66,12 @@ class GitObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    pull: Pull
+    reviewer: User
+
+
+@dataclass(frozen=True, slots=True)
 class PullCommit:
     """A commit as part of a pull request."""
 
@@ -83,6 +89,7 @@ KINDS: Mapping[type, str] = {
     Review: "PullRequestReview",
     ReviewComment: "PullRequestReviewComment",
     PullCommit: "PullRequestCommit",
+    ReviewRequest: "ReviewRequest",
     FileChange: "PullRequestChangedFile",
     Commit: "Commit",
     Ref: "Ref",
@@ -241,6 +248,8 @@ def _key(source: Any) -> object:
     record = record_of(source)
     if isinstance(record, PullCommit):
         return f"{record.pull.id}:{record.commit.sha}"
+    if isinstance(record, ReviewRequest):
+        return f"{record.pull.id}:{record.reviewer.id}"
     if isinstance(record, FileChange):
         return f"{source.repository.id}:{record.path}"
     if isinstance(record, (Commit, GitObject)):

@@ -92,7 +92,7 @@ def delete_ref(context: Context, body: DeleteRef) -> Shape:
 def _move(context: Context, repository: Repository, updates: list[RefUpdate], what: str) -> None:
     _need_write(context, repository, what)
     update(context.forge.git(repository), updates, default_branch=repository.default_branch)
-    context.forge.pushed(repository)
+    context.forge.pushed(repository, actor=context.viewer)
 
 
 # Repositories ------------------------------------------------------------------------------------------------------
