@@ -22,6 +22,7 @@ _CHANGES = {"removed": "DELETED"}
 
 constants("PullRequest", isCrossRepository=False)
 constants("ReviewRequest", asCodeOwner=False)
+constants("PullRequestReview", reactionGroups=None)
 
 
 @resolver("pullRequest", "Repository")
