@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.simulation.faults import Fault
 from benchmarks.simulation.world import World
-from loreli_ray.config import Config, ScalingConfig, TimeoutsConfig
+from loreli_ray.config import Config, HubConfig, ScalingConfig, TimeoutsConfig
 from loreli_ray.model import NodeView, Program
 
 STEP = 60.0
@@ -45,8 +45,11 @@ _RARITY = {
 
 
 def large(*, agents: int, issues: int, seed: int) -> World:
-    """`issues` issues for at most `agents` agents, until each has landed or a human has it. Everything else is as the
-    configuration has it by default."""
+    """`issues` issues for at most `agents` agents, until each has landed or a human has it.
+
+    Everything else is as the configuration has it by default, but that what has no conflict lands on whatever base
+    there is: to judge each of thousands anew before it lands, one after the other, is for teams of another size.
+    """
     nodes = tuple(
         NodeView(id=f"node-{n}", host=f"host-{n}", slots=_SLOTS, programs=_MIXES[n % len(_MIXES)])
         for n in range(max(len(_MIXES), agents // _AGENTS_PER_NODE))
@@ -58,7 +61,9 @@ def large(*, agents: int, issues: int, seed: int) -> World:
     )
     return World(
         seed=seed,
-        config=Config(scaling=scaling, timeouts=TimeoutsConfig(start=3 * STEP)),  # no program acts in every step
+        config=Config(
+            hub=HubConfig(up_to_date=False), scaling=scaling, timeouts=TimeoutsConfig(start=3 * STEP)
+        ),  # no program acts in every step
         nodes=nodes,
         issues=issues,
         faults=frozenset(Fault) - _ABSENT,

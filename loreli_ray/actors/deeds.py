@@ -30,7 +30,6 @@ from loreli_ray.model import (
     UpdateBranch,
 )
 from loreli_ray.policy.landing import gated
-from loreli_ray.roles import projection
 
 
 class Deeds:
@@ -83,7 +82,7 @@ class Deeds:
         if intent.assigned is not None:
             await self._hub.call("assign_team" if intent.assigned else "unassign_team", intent.issue)
         if intent.note is not None:
-            await self._hub.call("comment", intent.issue, key=projection.STATUS, text=intent.note, urgent=False)
+            await self._hub.call("show_status", intent.issue, intent.note)
 
     async def _claim(self, intent: ClaimIssue) -> None:
         claim: Claim = await self._hub.call(
@@ -111,7 +110,7 @@ class Deeds:
         title = f"{pull.title} (#{pull.number})"
         message = f"Closes #{intent.issue}\n\nWritten by {pull.by.agent}, reviewed by {verdict.by.agent}."
         try:
-            commit: str = await self._hub.call(
+            await self._hub.call(
                 "land", pull, base_head=intent.base_head, title=title, message=message, claims=self._config.claims
             )
         except Refused as error:
@@ -119,7 +118,7 @@ class Deeds:
                 why = f"the git host does not let #{pull.number} in: {error.message}"
                 await self.do(AskHuman(issue=intent.issue, why=why))
             raise
-        await self._settle(landed, commit)
+        await self._settle(landed)
 
     async def settle_all(self, snapshot: Snapshot) -> bool:
         """Finishes what was being landed when something died: the merge may have been carried out, and no more.
@@ -132,21 +131,20 @@ class Deeds:
         for landed in pending:
             if landed.pull in opened:
                 continue  # not merged yet: it is landed like any other
-            commit: str | None = await self._hub.call("merged_as", landed.pull)
-            if commit is None:
-                await self._supervisor.call("not_landed", landed.issue)
-            else:
-                await self._settle(landed, commit)
-                settled = True
+            settled = await self._settle(landed) or settled
         return settled
 
-    async def _settle(self, landed: Landed, commit: str) -> None:
-        """What follows a merge, to the ledger last."""
-        await self._hub.call("delete_branch", landed.branch)
-        if await self._hub.call("issue_open", landed.issue):
-            await self._hub.call("close_issue", landed.issue)
-        await self._hub.call("remove_claim", landed.issue)
+    async def _settle(self, landed: Landed) -> bool:
+        """What follows a merge, to the ledger last. False when it was not merged after all."""
+        author, reviewer = landed.author, landed.reviewer
+        note = f"**landed** · #{landed.pull} by {author.name} ({author.provider}, {author.side}) · reviewed by "
+        note += f"{reviewer.name} ({reviewer.provider}, {reviewer.side})"
+        commit: str | None = await self._hub.call("settle", landed.pull, issue=landed.issue, note=note)
+        if commit is None:
+            await self._supervisor.call("not_landed", landed.issue)
+            return False
         await self._supervisor.call("landed", landed.model_copy(update={"commit": commit}))
+        return True
 
     async def _say(self, kind: EventKind, text: str, agent: str, issue: int) -> None:
         event = Event(kind=kind, at=self._clock.now(), agent=agent, issue=issue, text=text)

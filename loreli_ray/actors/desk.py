@@ -101,8 +101,13 @@ class NodeDesk:
         work = permission.assigned(record, Role.ACTION)
         if work.pull is None or not work.feedback:
             raise ToolRefused("there is no feedback to answer: use `submit_pull_request`", subject=agent)
-        answered = await self._hand_in(agent, title=None, body=message)
-        await self._hub.call("comment", work.pull, key=f"answer/{work.feedback[-1].key}", text=message)
+        last = work.feedback[-1]
+        if last.kind == "comment" and await self._checkouts.head(agent) == work.head:
+            answered = "Your answer is posted. Wait for a message that begins with [loreli]."
+            await self._supervisor.call("submitted", agent, work.key, work.pull, work.head, "answered")
+        else:
+            answered = await self._hand_in(agent, title=None, body=message)
+        await self._hub.call("comment", work.pull, key=f"answer/{last.key}", text=message)
         return answered
 
     @patient

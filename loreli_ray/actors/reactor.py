@@ -20,7 +20,7 @@ from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
 from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot, Team
 from loreli_ray.observe import logger
-from loreli_ray.policy import ignored, reapable, stage
+from loreli_ray.policy import claims, ignored, reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, UPKEEP, Handler, Tick
 
 _SETTLE = 0.05
@@ -166,9 +166,9 @@ class Reactor:
             rows=tuple(rows),
             pulls=len(snapshot.ours),
             refusals=self._plan.refusals,
-            budget=await self._hub.call("used"),
             budgets=await self._hub.call("spending"),
         )
         taken = names_of_branches(pull.head_ref for pull in snapshot.pulls)
-        taken |= {claim.agent for claim in snapshot.claims if claim.held(snapshot.at)}
+        rules = self._config.claims
+        taken |= {c.agent for c in snapshot.claims if not claims.free(c, now=snapshot.at, claims=rules)}
         await self._supervisor.call("post", board, taken)

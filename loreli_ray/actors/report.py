@@ -29,7 +29,6 @@ class Board(Value):
     rows: tuple[BoardRow, ...] = ()
     pulls: int = 0
     refusals: tuple[str, ...] = ()
-    budget: Budget | None = None
     budgets: tuple[Budget, ...] = ()
 
 
@@ -68,7 +67,6 @@ def status_report(
             }
             for node in nodes
         ],
-        "budget": None if board.budget is None else board.budget.model_dump(mode="json"),
         "accounts": [_account(budget, now=now) for budget in board.budgets],
         "events": [event.model_dump(mode="json") for event in recent],
     }

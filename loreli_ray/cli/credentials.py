@@ -19,7 +19,7 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
 
     `GITHUB_TOKEN`, or `GITHUB_APP_ID` with `GITHUB_APP_PRIVATE_KEY` (PEM, or the path of a file with it) and, where it
     is not to be looked up, `GITHUB_APP_INSTALLATION_ID`; an App goes before a token, which many environments have. The
-    same with `GITHUB_REVIEWER_…` for the second account.
+    same with `GITHUB_REVIEWER_…` for the second account. `GITHUB_WEBHOOK_SECRET` is what deliveries are signed with.
     """
     from loreli_ray.model import Credentials
 
@@ -32,6 +32,7 @@ def credentials(environment: Mapping[str, str]) -> Credentials:
         app=app,
         reviewer_token=None if reviewer_app else environment.get(f"{REVIEWER}TOKEN") or None,
         reviewer_app=reviewer_app,
+        webhook_secret=environment.get("GITHUB_WEBHOOK_SECRET") or None,
     )
 
 

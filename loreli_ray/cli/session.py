@@ -32,6 +32,8 @@ def up(
     if not settings.backends:
         raise UsageError("no agent program is configured: name at least one under `backends:` in loreli.yml")
     accounts = credentials(os.environ)
+    if settings.hub.webhook is not None and accounts.webhook_secret is None:
+        raise UsageError("is not set: hub.webhook needs the secret of the deliveries", subject="GITHUB_WEBHOOK_SECRET")
     from loreli_ray.actors.session import Session
 
     session = Session.start(settings, repo=settings.repo, credentials=accounts, address=address, say=note)

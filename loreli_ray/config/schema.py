@@ -88,6 +88,13 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _listening(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or re.search(rf"[\s/{_NEVER}]", host) or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise mistake("is no address to listen on", right="an address and a port, such as 127.0.0.1:7718")
+    return value
+
+
 def _home(value: object) -> str:
     right = "an absolute path, or one that begins with ~"
     if not isinstance(value, str | Path) or not str(value).strip() or re.search(f"[{_NEVER}]", str(value)):
@@ -151,6 +158,10 @@ class HubConfig(Section):
     min_write_interval: Seconds = Field(default=1.0, description="The least time between two writes to the git host.")
     poll: Annotated[Seconds, Field(gt=0)] = Field(
         default=15.0, description="How often the git host is asked whether something moved; costs nothing when not."
+    )
+    webhook: Annotated[str, AfterValidator(_listening)] | None = Field(
+        default=None,
+        description="Where to listen for the git host's webhook, as HOST:PORT; needs GITHUB_WEBHOOK_SECRET.",
     )
     max_text: Count = Field(
         default=20_000, description="How many characters of an issue, a comment or a review are read; the rest is cut."

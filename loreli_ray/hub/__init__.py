@@ -2,5 +2,6 @@
 
 from loreli_ray.hub.claims import Claims
 from loreli_ray.hub.hub import Hub
+from loreli_ray.hub.webhook import Webhook
 
-__all__ = ["Claims", "Hub"]
+__all__ = ["Claims", "Hub", "Webhook"]

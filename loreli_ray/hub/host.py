@@ -15,6 +15,8 @@ from loreli_ray.hub.claims import Claims
 from loreli_ray.hub.written import Written
 from loreli_ray.model import Budget, Credentials, Remote
 
+#: The key of the one status comment beneath an issue.
+STATUS = "status"
 #: The commit status that holds the team's verdict.
 VERDICT = "loreli/review"
 

@@ -89,6 +89,7 @@ class Poller:
         self._roles: dict[str, bool] = {}
         self._base_head = ""
         self._ruled = True
+        self._stated = True
         self._list_at: float | None = None
         self._lock = asyncio.Lock()
         self._lane = asyncio.Semaphore(AT_ONCE)
@@ -237,22 +238,34 @@ class Poller:
         details = self.held.details.get(number)
         if details is None or details.pull is None:
             return
-        commit = f"{self._root}/commits/{details.pull.head.sha}"
+        head = details.pull.head.sha
+        details.runs = await self._runs(head)
+        details.statuses = await self._statuses(head)
+        details.behind = False
+        if self._compared(details):
+            span = f"{self._root}/compare/{self._base_head}...{head}"
+            details.behind = (await self._http.get(span, shapes.Comparison, params={"per_page": 1})).behind_by > 0
+
+    async def _runs(self, head: str) -> tuple[shapes.CheckRun, ...]:
         runs, page = list[shapes.CheckRun](), 1
         while True:
             asked = {"per_page": 100, "page": page}
-            found = await self._http.get(f"{commit}/check-runs", shapes.CheckRuns, params=asked)
+            url = f"{self._root}/commits/{head}/check-runs"
+            found = await self._http.get(url, shapes.CheckRuns, params=asked)
             runs += found.check_runs
             if not found.check_runs or len(runs) >= found.total_count:
-                break
+                return tuple(runs)
             page += 1
-        details.runs = tuple(runs)
-        statuses = await self._http.get(f"{commit}/status", shapes.CombinedStatus, params={"per_page": 100})
-        details.statuses = statuses.statuses
-        details.behind = False
-        if self._compared(details):
-            span = f"{self._root}/compare/{self._base_head}...{details.pull.head.sha}"
-            details.behind = (await self._http.get(span, shapes.Comparison, params={"per_page": 1})).behind_by > 0
+
+    async def _statuses(self, head: str) -> tuple[shapes.CommitStatus, ...]:
+        if not self._stated:
+            return ()
+        url = f"{self._root}/commits/{head}/status"
+        try:
+            return (await self._http.get(url, shapes.CombinedStatus, params={"per_page": 100})).statuses
+        except NotFound:
+            self._stated = False  # a host without statuses is not asked for them again
+            return ()
 
     async def _beneath(self, kind: str, number: int, what: str, *, shape: type[T]) -> tuple[T, ...]:
         return tuple(await self._http.pages(f"{self._root}/{kind}/{number}/{what}", shape))

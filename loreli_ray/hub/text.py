@@ -7,6 +7,7 @@ zero-width characters and tags (Unicode TR 36, TR 39), HTML comments outside of 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls but tab and line feed
@@ -16,6 +17,7 @@ _INVISIBLE = re.compile(
 _CODE_OR_COMMENT = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`)|<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
+@lru_cache(maxsize=8192)
 def clean(text: str | None, *, limit: int) -> str:
     """`text` without what is invisible, cut after `limit` characters; that it was cut is said."""
     visible = _INVISIBLE.sub("", (text or "").replace("\r\n", "\n"))

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from loreli_ray.config import ClaimsConfig
 from loreli_ray.errors import Conflict, HubError, NotFound, Refused, Unavailable
 from loreli_ray.hub import markers, shapes
-from loreli_ray.hub.host import VERDICT
+from loreli_ray.hub.host import STATUS, VERDICT
 from loreli_ray.hub.leases import Leases
 from loreli_ray.hub.queue import Priority
 from loreli_ray.hub.reader import Reader
@@ -70,7 +70,7 @@ class Writer(Reader, Leases):
         assert pull.by is not None
         line = await self.enter_line(pull.by.agent, claims=claims)
         try:
-            await self.fence_merge(pull.by, line=line, claims=claims)
+            line = await self.fence_merge(pull.by, line=line, claims=claims)
             _, now = await self._leases.read(self.base)
             if self._config.up_to_date and now != base_head:
                 raise Conflict(f"{self.base} has moved on to {now[:12]}", subject=f"pull request #{pull.number}")
@@ -159,6 +159,10 @@ class Writer(Reader, Leases):
                 )
             self._written_comments.keep(number, key, value=known)
 
+    async def show_status(self, number: int, text: str) -> None:
+        """The one status comment beneath an issue."""
+        await self.comment(number, key=STATUS, text=text, urgent=False)
+
     async def hold(self, number: int, *, why: str) -> None:
         """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
         await self.comment(number, key="hold", text=why)
@@ -188,15 +192,25 @@ class Writer(Reader, Leases):
             state = "success" if approved else "failure"
             await self.status(verdict.commit, state=state, context=VERDICT, description=said)
 
-    async def settle(self, number: int, *, issue: int) -> None:
-        """What follows the merge of a pull request: its branch goes, its issue is closed, the claim on that goes."""
-        found = await self._author.get(self._url("pulls", number), shapes.Pull, essential=True)
-        if not found.merged:
-            raise Conflict("is not merged", subject=f"pull request #{number}")
-        await self.delete_branch(found.head.ref)
-        if (await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)).state == "open":
+    async def settle(self, number: int, *, issue: int, note: str | None = None) -> str | None:
+        """What follows the merge of a pull request: its branch goes, its issue is closed, and last the claim on that.
+
+        Returns the merge commit; None when it is not merged, and nothing is done. `note` is the status comment's end.
+        """
+        pull = await self._author.get(self._url("pulls", number), shapes.Pull, essential=True)
+        if not pull.merged:
+            return None
+        await self.delete_branch(pull.head.ref)
+        found = await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)
+        if found.state == "open":
             await self.close_issue(issue)
+        passing = {self._config.working_label, self._config.review_label}
+        if passing & set(found.label_names):
+            await self.set_labels(issue, set(found.label_names) - passing)
+        if note is not None:
+            await self.show_status(issue, note)
         await self.remove_claim(issue)
+        return pull.merge_commit_sha
 
     async def _assign(self, method: str, number: int) -> None:
         url, login = self._url("issues", number, "assignees"), self._author.login

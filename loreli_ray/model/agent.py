@@ -49,7 +49,7 @@ class Assignment(Value):
 
     For an action agent: `issue` on `branch`, begun at `start`; `submitted` is the head that it last handed in.
     For a reviewer: `pull` at exactly `head`, in round `round`. `generation` is the claim's; `remarks` is what people
-    had said when the work was given out.
+    had said when the work was given out; `approved` is an earlier head that the team approved last.
     """
 
     role: Role
@@ -63,6 +63,7 @@ class Assignment(Value):
     pull: int | None = None
     head: str | None = None
     round: int = 1
+    approved: str = ""
     author: str = ""
     submitted: str | None = None
     feedback: tuple[Feedback, ...] = ()

@@ -49,7 +49,10 @@ class AppKey(Value):
 
 
 class Credentials(Value):
-    """The author's account and, where there is one, the reviewer's: for each a token, or a GitHub App."""
+    """The author's account and, where there is one, the reviewer's: for each a token, or a GitHub App.
+
+    `webhook_secret` is what the host signs its deliveries with.
+    """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -57,6 +60,7 @@ class Credentials(Value):
     app: AppKey | None = None
     reviewer_token: str | None = None
     reviewer_app: AppKey | None = None
+    webhook_secret: str | None = None
 
     @model_validator(mode="after")
     def _one_author(self) -> Self:

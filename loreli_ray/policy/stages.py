@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from loreli_ray.config import Config
 from loreli_ray.model import Issue, Outcome, Snapshot, Stage
+from loreli_ray.policy.trust import objected
 
 
 def stage(issue: Issue, *, snapshot: Snapshot, config: Config) -> Stage:
@@ -13,6 +14,8 @@ def stage(issue: Issue, *, snapshot: Snapshot, config: Config) -> Stage:
     pull = snapshot.pull_for(issue.number)
     if pull is not None:
         verdict = pull.verdict
+        if objected(pull, config=config):
+            return Stage.CHANGES_REQUESTED
         if verdict is None:
             return Stage.IN_REVIEW
         return Stage.APPROVED if verdict.outcome is Outcome.APPROVE else Stage.CHANGES_REQUESTED

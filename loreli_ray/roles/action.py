@@ -25,7 +25,7 @@ from loreli_ray.model import (
     RenewClaim,
     Role,
 )
-from loreli_ray.policy import claims
+from loreli_ray.policy import claims, trust
 from loreli_ray.roles import feedback
 from loreli_ray.roles.tick import Tick
 
@@ -138,7 +138,7 @@ def _needs_author(issue: Issue, *, tick: Tick) -> bool:
         return True
     if claim is not None and claim.generation > pull.by.generation:
         return True  # who took it over is gone, too
-    objected = pull.verdict is not None and not pull.approved
+    objected = (pull.verdict is not None and not pull.approved) or trust.objected(pull, config=tick.config)
     return (objected or feedback.obstacle(pull) is not None) and not tick.worn_out(pull)
 
 

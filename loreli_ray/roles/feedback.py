@@ -54,11 +54,24 @@ def obstacle(pull: Pull) -> str | None:
     return "checks" if pull.checks.state is CheckState.RED else None
 
 
+def answered(pull: Pull, *, tick: Tick) -> bool:
+    """Whether its author, as long as there is one, has heard and answered all that people said."""
+    author = tick.author_of(pull)
+    if author is None or author.assignment is None:
+        return True
+    work = author.assignment
+    said = {word.key for word in of_people(tick.snapshot.issue(work.issue), pull, config=tick.config)}
+    heard = said <= {given.key for given in (*work.feedback, *work.remarks)}
+    return heard and (work.waits or not work.feedback or work.feedback[-1].key not in said)
+
+
 def of_review(review: Review) -> Feedback:
+    """A person's review that does not ask for changes is a comment: it may be answered in words alone."""
     by = review.by.agent if review.by is not None else review.author
     remarks = [f"- {_place(remark)}: {remark.body}" for remark in review.remarks]
     text = "\n".join(filter(None, [review.body, *remarks]))
-    return Feedback(key=f"review-{review.id}", kind="review", text=text, by=by)
+    talk = review.by is None and review.outcome is not Outcome.REQUEST_CHANGES
+    return Feedback(key=f"review-{review.id}", kind="comment" if talk else "review", text=text, by=by)
 
 
 def of_conflict(pull: Pull, *, snapshot: Snapshot) -> Feedback:

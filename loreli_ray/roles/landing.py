@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from loreli_ray.model import AskHuman, CheckState, Intent, Land, Outcome, Pull, Settle, Stamp, UpdateBranch
 from loreli_ray.policy.trust import objected
+from loreli_ray.roles import feedback
 from loreli_ray.roles.tick import Tick
 
 #: How long, in seconds, one that is being judged anew keeps the others waiting.
@@ -73,8 +74,8 @@ def _in_line(pull: Pull, *, tick: Tick) -> bool:
     if pull.by is None or verdict is None or verdict.by is None or verdict.outcome is not Outcome.APPROVE:
         return False
     other_side = verdict.by.side is pull.by.side.opposite or tick.single
-    stopped = pull.draft or pull.mergeable is False or pull.checks.state is CheckState.RED or held(pull, tick=tick)
-    return other_side and not stopped
+    stopped = pull.draft or feedback.obstacle(pull) is not None or held(pull, tick=tick)
+    return other_side and not stopped and feedback.answered(pull, tick=tick)
 
 
 def held(pull: Pull, *, tick: Tick) -> bool:

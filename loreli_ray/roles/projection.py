@@ -12,8 +12,6 @@ from loreli_ray.model import Claim, Intent, Issue, Pull, Show, Stage
 from loreli_ray.policy import stage
 from loreli_ray.roles.tick import Tick
 
-#: The key of the status comment.
-STATUS = "status"
 _WORKING = (Stage.CLAIMED, Stage.CHANGES_REQUESTED)
 _REVIEW = (Stage.IN_REVIEW, Stage.APPROVED)
 
@@ -54,7 +52,7 @@ def _assigned(issue: Issue, claim: Claim | None, *, tick: Tick) -> bool | None:
 
 def _note(issue: Issue, now: Stage, *, claim: Claim | None, pull: Pull | None, tick: Tick) -> str | None:
     """The status comment, if it differs and is not too fresh to be written again."""
-    note, text = issue.note(STATUS), _status(now, claim=claim, pull=pull, now=tick.now)
+    note, text = issue.note("status"), _status(now, claim=claim, pull=pull, now=tick.now)
     if note is None:
         return text if claim is not None and claim.held(tick.now) else None
     fresh = tick.now - note.at < tick.config.hub.note_interval

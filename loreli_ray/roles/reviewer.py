@@ -13,6 +13,7 @@ from loreli_ray.model import (
     Dispatch,
     Intent,
     Member,
+    Outcome,
     Pull,
     Role,
 )
@@ -105,7 +106,13 @@ def _assignment(pull: Pull, *, tick: Tick) -> Assignment:
         pull=pull.number,
         head=pull.head,
         round=pull.round,
+        approved=_approved(pull),
         author=pull.by.agent,
         feedback=tuple(feedback.of_review(review) for review in pull.verdicts),
         remarks=feedback.of_people(issue, pull, config=tick.config),
     )
+
+
+def _approved(pull: Pull) -> str:
+    last = pull.last_verdict
+    return last.commit if last is not None and last.outcome is Outcome.APPROVE else ""

@@ -20,7 +20,8 @@ theme: [lotr, zelda]
 model: powerful
 test: "[ -f x ] && make test"
 hub: {apiUrl: "http://127.0.0.1:8080/api/", label: team, humanLabel: person, mergeMethod: rebase, base: release/1.x,
-  minWriteInterval: 0, poll: 5s, maxText: 500, workingLabel: doing, reviewLabel: judging, approvedLabel: good,
+  minWriteInterval: 0, poll: 5s, webhook: "0.0.0.0:80", maxText: 500,
+  workingLabel: doing, reviewLabel: judging, approvedLabel: good,
   noteInterval: 10s, upToDate: no, requiredChecks: [build], checkTimeout: 10m, reserve: 0.25, patience: 1s}
 trust: {associations: [OWNER, NONE], adoption: no}
 timeouts: {stall: 20m, rapidDeath: 1s, busy: 30m, shutdown: 2s, poll: 100ms, nudge: false, call: 1s, start: 3s}
@@ -62,6 +63,7 @@ def test_defaults() -> None:
             "base": None,
             "min_write_interval": 1.0,
             "poll": 15.0,
+            "webhook": None,
             "max_text": 20_000,
             "working_label": "loreli:working",
             "review_label": "loreli:review",

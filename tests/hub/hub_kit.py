@@ -69,6 +69,7 @@ class House:
         config: HubConfig | None = None,
         token: str | None = None,
         session: str = "s",
+        clock: Clock | None = None,
     ) -> Hub:
         """A hub that is not opened yet."""
         credentials = Credentials(
@@ -80,7 +81,7 @@ class House:
             credentials=credentials,
             session=session,
             home=self.folder / f"home-{session}",
-            clock=self.clock,
+            clock=clock or self.clock,
         )
 
     def claims(

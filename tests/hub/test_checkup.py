@@ -119,13 +119,24 @@ async def test_scopes_of_a_classic_token(house: House, scopes: str, private: boo
 @pytest.mark.parametrize("kind", ["protection", "ruleset"])
 async def test_approvals_that_are_required(house: House, count: int, reviewer: str | None, kind: str) -> None:
     approvals = {"required_approving_review_count": count}
+    rules = [{"type": "pull_request", "parameters": approvals}] if kind == "ruleset" else []
     if kind == "protection":
-        respond = changed(house, "/branches/main/protection", lambda _: {"required_pull_request_reviews": approvals})
-    else:
-        respond = changed(house, "/rules/branches/main", lambda _: [{"type": "pull_request", "parameters": approvals}])
-    with Wire(respond, clock=house.clock) as wire:
+        _protect(house, required_pull_request_reviews=approvals)
+    with Wire(changed(house, "/rules/branches/main", lambda _: rules), clock=house.clock) as wire:
         found = await look(house, url=wire.url, reviewer=reviewer)
     assert found["branch protection"].ok is (count == 1 and reviewer is not None)
+
+
+async def test_checks_that_are_required(house: House) -> None:
+    _protect(house, required_status_checks={"strict": True, "contexts": ["build", "lint"]})
+    found = await look(house)
+    assert (found["required checks"].found, missing(found)) == ("build, lint", set())
+
+
+def _protect(house: House, **wanted: Any) -> None:
+    nothing = ("required_status_checks", "enforce_admins", "required_pull_request_reviews", "restrictions")
+    with house.http(TEAM) as http:
+        http.put("/branches/main/protection", json={**dict.fromkeys(nothing), **wanted}).raise_for_status()
 
 
 async def test_checks_and_a_merge_queue(house: House) -> None:

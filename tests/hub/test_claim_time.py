@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from loreli_ray.clock import ManualClock
 from loreli_ray.config import ClaimsConfig
 from loreli_ray.errors import Conflict
+from loreli_ray.forge import Forge, ForgeServer
 from loreli_ray.git import git
 from loreli_ray.hub import Claims
 from loreli_ray.model import Claim
 from loreli_ray.policy import claims as policy
-from tests.hub.hub_kit import House
+from tests.hub.hub_kit import REPOSITORY, House
 
 LEASE = ClaimsConfig(ttl=600.0, grace=30.0)
 
@@ -87,3 +90,34 @@ async def test_released_is_released_everywhere(house: House, pair: tuple[Orchest
     assert (await b.sees()).released
     assert await b.finds_it_free()
     assert json.loads(git("log", "-1", "--format=%s", "refs/loreli/claims/1", cwd=house.bare))["until"] == 0
+
+
+async def test_hubs_learn_the_difference_from_the_host(tmp_path: Path, source: Path) -> None:
+    """A forge with a clock of its own, and two teams that are 20 minutes before and behind it."""
+    clocks = {name: ManualClock(1_700_000_000.0 + skew) for name, skew in (("host", 0), ("a", 1200), ("b", -1200))}
+    forge = Forge.open(tmp_path / "data", clock=clocks["host"])
+    async with AsyncExitStack() as stack:
+        stack.callback(forge.close)
+        forge.add_repository(REPOSITORY, source=source)
+        house = House(forge, stack.enter_context(ForgeServer(forge)), tmp_path, clocks["host"])
+        a, b = (house.hub(session=name, clock=clocks[name]) for name in ("a", "b"))
+        for hub in (a, b):
+            stack.push_async_callback(hub.close)
+            await hub.open()
+        mine = await a.take_claim(1, agent="kira", generation=1, ttl=LEASE.ttl, replaces=None)
+        line = await a.enter_line("kira", claims=LEASE)
+        assert mine.until == pytest.approx(clocks["a"].now() + LEASE.ttl, abs=2)
+        for clock in clocks.values():
+            clock.advance(LEASE.ttl + LEASE.grace - 3)
+        theirs = await b.claim(1)
+        assert theirs is not None
+        assert not policy.free(theirs, now=clocks["b"].now(), claims=LEASE)
+        assert (await b.enter_line("lee", claims=LEASE)).generation == line.generation + 1  # two minutes are over
+        with pytest.raises(Conflict, match="session b is landing"):
+            await a.enter_line("kira", claims=LEASE)
+        for clock in clocks.values():
+            clock.advance(6)
+        assert policy.free(theirs, now=clocks["b"].now(), claims=LEASE)
+        await b.take_claim(1, agent="lee", generation=2, ttl=LEASE.ttl, replaces=theirs)
+        with pytest.raises(Conflict):
+            await a.renew_claim(mine, ttl=LEASE.ttl)

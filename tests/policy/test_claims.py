@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loreli_ray.config import ClaimsConfig
+from loreli_ray.model import Claim
 from loreli_ray.policy import claims
-from tests.policy.kit import NOW, claim
+from tests.policy.kit import NOW, SESSION, by, claim
 
 CONFIG = ClaimsConfig()  # ttl 600 s, grace 30 s
 
@@ -40,3 +43,38 @@ def test_a_lease_is_renewed_when_a_third_of_it_is_over(left: float, due: bool) -
 def test_nobody_takes_what_is_held(until: float, now: float) -> None:
     lease = claim(until=until)
     assert not (lease.held(now) and claims.free(lease, now=now, claims=CONFIG))
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (None, ""),
+        (claim(), ""),
+        (claim(until=NOW - 1000), ""),
+        (claim(session="other", until=0), ""),
+        (claim(session="other", until=NOW - 31), ""),
+        (claim(session="other", until=NOW - 29), "session other holds the claim"),
+        (claim(session="other"), "session other holds the claim"),
+        (claim(generation=2), "generation 2 has taken over from 1"),
+        (claim(generation=2, until=0), "generation 2 has taken over from 1"),
+        (claim(session="", generation=0, until=math.inf), "generation 0 has taken over from 1"),
+    ],
+)
+def test_what_stands_in_the_way_of_a_landing(held: Claim | None, why: str) -> None:
+    assert claims.obstacle(held, by=by("ann"), session=SESSION, now=NOW, claims=CONFIG) == why
+
+
+@given(now=st.floats(0, 1e12))
+def test_what_can_not_be_read_is_never_free_nor_due(now: float) -> None:
+    unknown = claim(session="", generation=0, until=math.inf)
+    assert unknown.held(now)
+    assert not claims.free(unknown, now=now, claims=CONFIG)
+    assert not claims.due(unknown, now=now, claims=CONFIG)
+
+
+def test_a_claim_continues_while_its_holder_has_it() -> None:
+    first = claim()
+    assert first.model_copy(update={"until": NOW + 9, "oid": "another"}).continues(first)
+    changes = ({"until": 0.0}, {"generation": 2}, {"agent": "bob"}, {"session": "other"}, {"issue": 2})
+    for change in changes:
+        assert not first.model_copy(update=change).continues(first)
