@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from email.utils import formatdate
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -99,9 +100,14 @@ def create_app(
     return app
 
 
+def description() -> dict[str, Any]:
+    """The REST API in OpenAPI 3.1, as JSON."""
+    return describe(ROUTES)
+
+
 async def _openapi(_request: Request) -> Response:
     """The description of all routes, for everybody."""
-    return JSONResponse(describe(ROUTES))
+    return JSONResponse(description())
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

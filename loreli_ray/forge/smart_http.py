@@ -45,7 +45,6 @@ class SmartHttp:
             await answer(scope, receive, send)
             return
         repository, user = answer
-        pusher = user if service == _WRITE and request.method == "POST" else None
         with tempfile.TemporaryFile() as body, tempfile.TemporaryFile() as errors:
             async for chunk in request.stream():
                 body.write(chunk)
@@ -57,7 +56,8 @@ class SmartHttp:
                 "git", "http-backend", stdin=body, stdout=asyncio.subprocess.PIPE, stderr=errors, env=env
             )
             try:
-                await self._relay(process, send, repository, pusher=pusher)
+                pushes = service == _WRITE and request.method == "POST"
+                await self._relay(process, send, repository, pusher=user if pushes else None)
             except BaseException:
                 process.kill()
                 raise

@@ -228,7 +228,7 @@ class Entry(Answer):
     url: str
     git_url: str
     html_url: str
-    download_url: None
+    download_url: None = MAYBE
     links: EntryLinks = Field(alias="_links")
 
 
