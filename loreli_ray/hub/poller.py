@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -89,7 +90,6 @@ class Poller:
         self._roles: dict[str, bool] = {}
         self._base_head = ""
         self._ruled = True
-        self._stated = True
         self._list_at: float | None = None
         self._lock = asyncio.Lock()
         self._lane = asyncio.Semaphore(AT_ONCE)
@@ -258,32 +258,33 @@ class Poller:
             page += 1
 
     async def _statuses(self, head: str) -> tuple[shapes.CommitStatus, ...]:
-        if not self._stated:
-            return ()
         url = f"{self._root}/commits/{head}/status"
         try:
             return (await self._http.get(url, shapes.CombinedStatus, params={"per_page": 100})).statuses
         except NotFound:
-            self._stated = False  # a host without statuses is not asked for them again
-            return ()
+            return ()  # a host without statuses, or a commit that it has dropped, which it will not merge either
 
     async def _beneath(self, kind: str, number: int, what: str, *, shape: type[T]) -> tuple[T, ...]:
         return tuple(await self._http.pages(f"{self._root}/{kind}/{number}/{what}", shape))
 
     async def _required(self) -> tuple[str, ...]:
-        """By the protection of the base branch and by rules; a host that has none is not asked for them again."""
+        """By the protection of the base branch, and by rules."""
         base, names = quote(self._base, safe="/"), set[str]()
-        try:
+        with suppress(NotFound):  # the base is yet to be pushed
             branch = await self._http.get(f"{self._root}/branches/{base}", shapes.Branch)
             if branch.protection is not None and branch.protection.required_status_checks is not None:
                 names.update(branch.protection.required_status_checks.contexts)
-            if self._ruled:
-                for rule in await self._http.pages(f"{self._root}/rules/branches/{base}", shapes.Rule):
-                    checks = rule.parameters.required_status_checks if rule.parameters is not None else ()
-                    names.update(check.context for check in checks)
-        except NotFound:
-            self._ruled = False
+        for rule in await self._rules(base) if self._ruled else ():
+            checks = rule.parameters.required_status_checks if rule.parameters is not None else ()
+            names.update(check.context for check in checks)
         return tuple(sorted(names))
+
+    async def _rules(self, base: str) -> list[shapes.Rule]:
+        try:
+            return await self._http.pages(f"{self._root}/rules/branches/{base}", shapes.Rule)
+        except NotFound:
+            self._ruled = False  # a host without rules is not asked for them again
+            return []
 
     async def _adopter(self, number: int) -> str:
         """Who gave the issue the label that it has, if they may write here."""

@@ -181,13 +181,18 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
         playbook: Path | None = None,
         issues: tuple[tuple[str, str], ...] | None = None,
         around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        beside: Team | None = None,
         **sections: dict[str, Any],
     ) -> Team:
-        """`sections` change the demo's configuration."""
-        stage = DemoStage(issues=issues, around=around)
-        stages.append(stage)
+        """`sections` change the demo's configuration. `beside`: on that team's repository, from a home of its own."""
+        if beside is None:
+            stages.append(DemoStage(issues=issues, around=around))
+        else:
+            beside.session.leave()
+        stage = stages[-1] if beside is None else beside.stage
         config = stage.config(agents=agents, pace=pace, playbook=playbook)
         values = config.model_dump(mode="json")
+        values["home"] = str(stage.folder / f"home-{len(made)}")
         for name, keys in sections.items():
             values[name] |= keys
         config = Config.model_validate(values)
@@ -201,6 +206,10 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
         yield make
     finally:
         for found in made:
-            found.session.stop(grace=2.0, say=lambda _: None)
+            session = found.session
+            if len(made) > 1:  # only one of them is the one that this process joined Ray for
+                session.leave()
+                session = Session.join(session.settings, address=head.address, say=lambda _: None)
+            session.stop(grace=2.0, say=lambda _: None)
         for stage in stages:
             stage.close(keep=False)
