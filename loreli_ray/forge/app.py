@@ -33,6 +33,23 @@ UNKNOWN_MAX = 1000  # so many different ones are logged
 _log = logging.getLogger(__name__)
 
 
+class OriginForm:
+    """Takes a request's target also with scheme and host before it, as a client sends it that takes us for a proxy.
+
+    RFC 9112, 3.2.2: every server must.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith("http://"):
+            plain = "/" + path.removeprefix("http://").partition("/")[2]
+            scope = {**scope, "path": plain, "raw_path": plain.encode()}
+        await self._app(scope, receive, send)
+
+
 class DateHeader:
     """The forge's own time on every answer: clients reckon leases by it. It stands in for the server's."""
 
@@ -71,7 +88,7 @@ def create_app(
             *graphql.ROUTES,
             *routes,
         ],
-        middleware=[Middleware(DateHeader, clock=forge.clock)],
+        middleware=[Middleware(OriginForm), Middleware(DateHeader, clock=forge.clock)],
         exception_handlers={HTTPException: _unknown},
     )
     app.router.redirect_slashes = False

@@ -23,6 +23,7 @@ from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.repository import SETTINGS
 from loreli_ray.forge.rest.call import token_of
+from loreli_ray.forge.store import ACTING
 from loreli_ray.git import environment
 
 _log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ class SmartHttp:
 
     def _follow(self, repository: Repository, pusher: User) -> None:
         """The push itself is done: what can't be followed now is followed at the next read."""
+        ACTING.set(pusher.id)  # this thread works in a context of its own
         try:
             self._forge.pushed(repository, actor=pusher)
         except (GitError, sqlite3.Error):

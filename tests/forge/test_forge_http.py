@@ -201,7 +201,7 @@ def test_no_body_breaks_a_route(busy: httpx.Client, data: st.DataObject) -> None
         assert answer.json()["message"]
         assert answer.json()["documentation_url"]
     if not isinstance(body, dict) and answer.status_code < 400:
-        assert method == "DELETE" or body is None
+        assert method == "DELETE" or body is None or path.endswith("/labels")  # which may be a bare list
 
 
 READS = [r.path for r in ROUTES if r.methods and "GET" in r.methods]
