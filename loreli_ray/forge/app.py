@@ -56,8 +56,8 @@ def create_app(
     secondary: SecondaryLimits | None = None,
     hook_hosts: Collection[str] = (),
 ) -> Starlette:
-    """The application; `rate_limit` is in requests for each account in a `rate_window` (seconds, an hour on GitHub), and
-    in points for GraphQL.
+    """The application; `rate_limit` is in requests in each `rate_window` (seconds) for each token, and in points for
+    GraphQL.
 
     Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
