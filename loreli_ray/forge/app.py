@@ -21,7 +21,7 @@ from loreli_ray.forge import graphql
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
-from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.limits import WINDOW, RateLimits
 from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
 from loreli_ray.forge.rest.throttle import SecondaryLimits, Throttle
@@ -70,10 +70,12 @@ def create_app(
     forge: Forge,
     *,
     rate_limit: int = RATE_LIMIT,
+    rate_window: float = WINDOW,
     secondary: SecondaryLimits | None = None,
     hook_hosts: Collection[str] = (),
 ) -> Starlette:
-    """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
+    """The application; `rate_limit` is in requests in each `rate_window` (seconds) for each token, and in points for
+    GraphQL.
 
     Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
@@ -96,7 +98,7 @@ def create_app(
     app.state.throttle = Throttle(secondary, forge.clock)
     app.state.hook_hosts = frozenset(hook_hosts)
     app.state.unknown = set[tuple[str, str]]()
-    app.state.limits = RateLimits(rate_limit, forge.clock)
+    app.state.limits = RateLimits(rate_limit, forge.clock, span=rate_window)
     return app
 
 

@@ -203,13 +203,13 @@ class Poller:
 
     async def _look(self, number: int) -> None:
         """One that moved."""
-        moved = self._moved[number]
+        moved, began = self._moved[number], self._clock.monotonic()
         undecided = False
         if (issue := self.held.issues.get(number)) is not None:
             await self._look_at_issue(issue)
         elif (pull := self.held.pulls.get(number)) is not None and self._ours(pull):
             undecided = await self._look_at_pull(pull)
-        settled = self._clock.monotonic() - moved >= SETTLED and not undecided
+        settled = began - moved >= SETTLED and not undecided  # a slow answer may be an old one
         if settled and self._moved.get(number) == moved:
             del self._moved[number]
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from loreli_ray.git import git
+
 _FLUSH = b"0000"
+_CLAIMS = "refs/loreli/claims/"
 
 
 class Update(NamedTuple):
-    """One ref, from one object to another; zeros are none."""
+    """One ref, from one object to another (zeros are none); `at` is when, in seconds since the epoch."""
 
+    at: float
     ref: str
     old: str
     new: str
@@ -41,8 +49,8 @@ class Pushes:
             async def said(message: Message) -> None:
                 answered.extend(message.get("body", b""))
                 if message["type"] == "http.response.body" and not message.get("more_body"):
-                    done = [update for update in _commands(bytes(asked)) if f"ok {update.ref}\n".encode() in answered]
-                    self.taken += done
+                    asked_for = _commands(bytes(asked), at=time.time())
+                    self.taken += [update for update in asked_for if f"ok {update.ref}\n".encode() in answered]
                 await send(message)
 
             await app(scope, heard, said)
@@ -50,12 +58,34 @@ class Pushes:
         return watched
 
 
-def _commands(body: bytes) -> list[Update]:
+class Held(NamedTuple):
+    """A claim as the host took it, `at` some time: who has it, and until when."""
+
+    at: float
+    issue: int
+    session: str
+    agent: str
+    generation: int
+    until: float
+
+
+def claims(taken: Iterable[Update], *, repository: Path) -> list[Held]:
+    """What was pushed to the claims; a release has `until` 0, a removal is left out."""
+    found: list[Held] = []
+    for at, ref, _, new in taken:
+        if ref.startswith(_CLAIMS) and set(new) != {"0"}:
+            lease = json.loads(git("log", "-1", "--format=%B", new, cwd=repository))
+            del lease["nonce"]
+            found.append(Held(at=at, issue=int(ref.removeprefix(_CLAIMS)), **lease))
+    return found
+
+
+def _commands(body: bytes, *, at: float) -> list[Update]:
     """The updates that a push asks for, which come before its pack."""
     found: list[Update] = []
     while body and not body.startswith(_FLUSH):
         size = int(body[:4], 16)
         line, body = body[4:size], body[size:]
         old, new, ref = line.split(b"\0")[0].decode().strip().split(" ", 2)
-        found.append(Update(ref, old, new))
+        found.append(Update(at, ref, old, new))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from loreli_ray.demo.stage import REPO
 from loreli_ray.git import git
-from tests.actors.pushes import Pushes
+from tests.actors.pushes import Pushes, claims
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(400)]
 Make = Callable[..., Any]
@@ -45,7 +44,7 @@ def test_two_teams_on_one_repository_land_each_issue_once(team: Make, playbook: 
         landed = [one["issue"] for status in found for one in status["landed"]]
         return set(landed) >= set(issues) and not any(s["agents"] or s["issues"] for s in found)
 
-    first.until(done, "both teams together landed every issue, and all agents have gone")
+    first.until(done, "both teams together landed every issue, and all agents have gone", seconds=240)
     landed = [one for working in teams for one in working.status()["landed"]]
     assert sorted(one["issue"] for one in landed) == issues, "each in one ledger, once"
     assert all(working.status()["landed"] for working in teams), "both did their share"
@@ -77,18 +76,11 @@ def _assert_merged_once(working: Any, landed: list[dict[str, Any]]) -> None:
 
 def _assert_claimed_once(first: Any, second: Any, pushes: Pushes) -> None:
     """By what the host let through to the claims, and by both ledgers."""
-    bare = first.stage.repository
     holders: dict[tuple[int, int], set[tuple[str, str]]] = defaultdict(set)
     order: dict[int, list[int]] = defaultdict(list)
-    for update in pushes.taken:
-        if not update.ref.startswith("refs/loreli/claims/") or set(update.new) == {"0"}:
-            continue
-        issue, lease = (
-            int(update.ref.rsplit("/", 1)[1]),
-            json.loads(git("log", "-1", "--format=%B", update.new, cwd=bare)),
-        )
-        holders[issue, lease["generation"]].add((lease["session"], lease["agent"]))
-        order[issue].append(lease["generation"])
+    for held in claims(pushes.taken, repository=first.stage.repository):
+        holders[held.issue, held.generation].add((held.session, held.agent))
+        order[held.issue].append(held.generation)
     assert {issue for issue, _ in holders} == set(first.stage.issues), "the host saw them all"
     assert all(len(who) == 1 for who in holders.values()), f"two held one generation: {holders}"
     assert all(generations == sorted(generations) for generations in order.values()), order
