@@ -20,7 +20,7 @@ from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
 from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Show, Snapshot, Team
 from loreli_ray.observe import logger
-from loreli_ray.policy import claims, ignored, reapable, stage
+from loreli_ray.policy import Ignored, claims, ignored, reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, UPKEEP, Handler, Tick
 
 _SETTLE = 0.05
@@ -44,7 +44,7 @@ class Reactor:
         self._woken = asyncio.Event()
         self._plan = ScalePlan()
         self._paused = False
-        self._told = frozenset[str]()
+        self._told = frozenset[Ignored]()
         self._showing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop().create_task(self._edge.forever("tick", self._turn, self._clock))
 
@@ -147,10 +147,10 @@ class Reactor:
 
     def _tell_ignored(self, snapshot: Snapshot) -> None:
         """What steers nothing, and why, once each into the log."""
-        found = {one.what: one.why for one in ignored(snapshot, config=self._config)}
-        for what in found.keys() - self._told:
-            self._log.info("ignored", what=what, why=found[what])
-        self._told = frozenset(found)
+        found = frozenset(ignored(snapshot, config=self._config))
+        for one in found - self._told:
+            self._log.info("ignored", what=one.what, why=one.why)
+        self._told = found
 
     async def _post(self, tick: Tick) -> None:
         """Tells the supervisor what is seen, before anything is done about it."""

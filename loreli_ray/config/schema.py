@@ -216,7 +216,8 @@ class TrustConfig(Section):
     )
     adoption: bool = Field(
         default=True,
-        description="Whether a stranger's issue is work once somebody who may write here gave it the label.",
+        description="Whether a stranger's issue is work once somebody who may write here gave it the label, until "
+        "others edit it; needs the git host's GraphQL.",
     )
 
 

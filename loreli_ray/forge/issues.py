@@ -315,6 +315,8 @@ def new_issue(
 def rewrite(db: Database, issue: Issue, columns: Mapping[str, Any], *, actor: User, now: int) -> None:
     """Gives an issue a new title, body, or both."""
     db.update("issues", issue.id, **columns)
+    if columns.get("body", issue.body) != issue.body:
+        db.update("issues", issue.id, last_edited_at=now, editor_id=actor.id)
     title = columns.get("title", issue.title)
     if title != issue.title:
         note(db, issue.id, "renamed", actor=actor, now=now, rename={"from": issue.title, "to": title})

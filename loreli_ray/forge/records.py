@@ -65,7 +65,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A row that is also a pull request has `is_pull` set; both draw their number from one sequence."""
+    """A row that is also a pull request has `is_pull` set; both draw their number from one sequence.
+
+    `editor_id` is who last gave it another body, `last_edited_at` when.
+    """
 
     id: int
     repository_id: int
@@ -82,6 +85,8 @@ class Issue:
     is_pull: bool
     locked: bool
     lock_reason: str | None
+    last_edited_at: int | None
+    editor_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

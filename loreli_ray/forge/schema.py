@@ -160,4 +160,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE hook_refs (repository_id INTEGER PRIMARY KEY REFERENCES repositories, refs TEXT NOT NULL)",
         *TRIGGERS,
     ),
+    (
+        "ALTER TABLE issues ADD COLUMN last_edited_at INTEGER",
+        "ALTER TABLE issues ADD COLUMN editor_id INTEGER REFERENCES users",
+    ),
 )

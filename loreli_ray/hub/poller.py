@@ -18,8 +18,9 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from loreli_ray.clock import Clock
-from loreli_ray.errors import HubError, NotFound
+from loreli_ray.errors import HubError, NotFound, RateLimited
 from loreli_ray.hub import shapes
+from loreli_ray.hub.adoption import NOBODY, Adoption, Adoptions
 from loreli_ray.hub.transport import Transport
 
 BELL = 50
@@ -28,7 +29,6 @@ RELISTED = 900.0
 AT_ONCE = 8
 _NEWEST = {"sort": "updated", "direction": "desc", "per_page": BELL}
 _MEMBERS = ("OWNER", "MEMBER", "COLLABORATOR")
-_MAY_LABEL = ("admin", "maintain", "write", "triage")
 T = TypeVar("T")
 Entry = TypeVar("Entry", shapes.Issue, shapes.Pull)
 
@@ -38,7 +38,7 @@ class Details:
     """What hangs beneath one number; of a pull request by the team also its own state, its reviews, its checks."""
 
     comments: tuple[shapes.Comment, ...] = ()
-    adopted_by: str = ""
+    adoption: Adoption = NOBODY
     pull: shapes.Pull | None = None
     reviews: tuple[shapes.Review, ...] = ()
     remarks: tuple[shapes.Comment, ...] = ()
@@ -81,23 +81,24 @@ class Poller:
         self._http = http
         self._root = root
         self._label = label
+        self._adoptions = Adoptions(http, root=root, label=label)
         self._base = base
         self._ours = ours
         self._compared = compared
         self._clock = clock
         self._moved: dict[int, float] = {}  # what is to be looked at, and when it moved
         self._seen: dict[int, datetime | None] = {}
-        self._roles: dict[str, bool] = {}
         self._base_head = ""
         self._ruled = True
         self._list_at: float | None = None
+        self._whole = False
         self._lock = asyncio.Lock()
         self._lane = asyncio.Semaphore(AT_ONCE)
 
     @property
     def loaded(self) -> bool:
         """Whether `held` was whole once."""
-        return self._list_at is not None
+        return self._whole
 
     async def ring(self) -> bool:
         """Asks the doorbells only: true when something moved, which the next `refresh` looks at."""
@@ -117,19 +118,23 @@ class Poller:
             await self._all(self._look(number) for number in list(self._moved))
             self._base_head = base_head
             await self._all(self._check(number) for number in self._own())
+            self._whole = True
 
     # ── what moved ──
 
     async def _ring(self) -> bool:
         asked = {**_NEWEST, "state": "all"}
-        issues = await self._http.news(f"{self._root}/issues", list[shapes.Issue], params=asked)
+        issues = await self._http.get(f"{self._root}/issues", list[shapes.Issue], params=asked)
         moved = self._heard(issues, self._take_issue)
-        pulls = await self._http.news(f"{self._root}/pulls", list[shapes.Pull], params={**asked, "state": "open"})
+        pulls = await self._http.get(f"{self._root}/pulls", list[shapes.Pull], params={**asked, "state": "open"})
         return self._heard(pulls, self._take_pull) or moved
 
-    def _heard(self, entries: list[Entry] | None, take: Callable[[Entry], bool]) -> bool:
-        """Whether there was news. Where a page holds nothing else, more may have moved than it shows."""
-        news = [take(entry) for entry in entries or ()]
+    def _heard(self, entries: list[Entry], take: Callable[[Entry], bool]) -> bool:
+        """Whether there was news. Where a page holds nothing else, more may have moved than it shows.
+
+        A page that is the same as before is taken all the same: what an earlier look dropped may be back.
+        """
+        news = [take(entry) for entry in entries]
         if len(news) == BELL and all(news):
             self._list_at = self._clock.monotonic()
         return any(news)
@@ -145,7 +150,7 @@ class Poller:
             self._take_pull(pull)
         self._drop(set(self.held.issues) - {issue.number for issue in issues})
         self._drop(set(self.held.pulls) - {pull.number for pull in pulls})
-        self._roles.clear()
+        self._adoptions.forget()
         self.held.required = await self._required()
         self._list_at = self._clock.monotonic() + RELISTED
 
@@ -159,8 +164,11 @@ class Poller:
                 self._drop({number})
                 if entry.pull_request.merged_at is not None and self._ours(entry):
                     self.held.merged[number] = entry
-        elif entry.state == "open" and self._label in entry.label_names:
-            moved = moved or number not in self.held.issues
+        elif entry.state == "open" and self._label.casefold() in {name.casefold() for name in entry.label_names}:
+            known, details = self.held.issues.get(number), self.held.details.get(number)
+            moved = moved or known is None
+            if details is not None and known is not None and (known.title, known.body) != (entry.title, entry.body):
+                details.adoption = NOBODY  # it was of another text: until that is looked at, nobody adopted this
             self.held.issues[number] = entry
         else:
             self._drop({number})
@@ -209,6 +217,8 @@ class Poller:
             await self._look_at_issue(issue)
         elif (pull := self.held.pulls.get(number)) is not None and self._ours(pull):
             undecided = await self._look_at_pull(pull)
+        else:
+            self.held.details.pop(number, None)
         settled = began - moved >= SETTLED and not undecided  # a slow answer may be an old one
         if settled and self._moved.get(number) == moved:
             del self._moved[number]
@@ -218,7 +228,7 @@ class Poller:
         if issue.comments or details.comments:
             details.comments = await self._beneath("issues", issue.number, "comments", shape=shapes.Comment)
         if issue.author_association not in _MEMBERS:
-            details.adopted_by = await self._adopter(issue.number)
+            details.adoption = await self._adoptions.of(issue.number)
 
     async def _look_at_pull(self, pull: shapes.Pull) -> bool:
         """True when whether it can be merged is not known yet."""
@@ -270,40 +280,20 @@ class Poller:
     async def _required(self) -> tuple[str, ...]:
         """By the protection of the base branch, and by rules."""
         base, names = quote(self._base, safe="/"), set[str]()
-        with suppress(NotFound):  # the base is yet to be pushed
+        with suppress(NotFound):
             branch = await self._http.get(f"{self._root}/branches/{base}", shapes.Branch)
             if branch.protection is not None and branch.protection.required_status_checks is not None:
                 names.update(branch.protection.required_status_checks.contexts)
-        for rule in await self._rules(base) if self._ruled else ():
+        for rule in await self._rules(base):
             checks = rule.parameters.required_status_checks if rule.parameters is not None else ()
             names.update(check.context for check in checks)
         return tuple(sorted(names))
 
     async def _rules(self, base: str) -> list[shapes.Rule]:
         try:
-            return await self._http.pages(f"{self._root}/rules/branches/{base}", shapes.Rule)
-        except NotFound:
-            self._ruled = False  # a host without rules is not asked for them again
+            return await self._http.pages(f"{self._root}/rules/branches/{base}", shapes.Rule) if self._ruled else []
+        except HubError as error:
+            if error.status not in (403, 404) or isinstance(error, RateLimited):
+                raise
+            self._ruled = False  # it has none, or none for this repository
             return []
-
-    async def _adopter(self, number: int) -> str:
-        """Who gave the issue the label that it has, if they may write here."""
-        events = await self._beneath("issues", number, "events", shape=shapes.IssueEvent)
-        labelled = [e for e in events if e.label is not None and e.label.name == self._label and e.actor is not None]
-        last = next((event for event in reversed(labelled) if event.event == "labeled"), None)
-        if last is None or last.actor is None:
-            return ""
-        return last.actor.login if await self._may_write(last.actor.login) else ""
-
-    async def _may_write(self, login: str) -> bool:
-        if login not in self._roles:
-            try:
-                found = await self._http.get(f"{self._root}/collaborators/{login}/permission", shapes.Permission)
-                self._roles[login] = (found.role_name or found.permission) in _MAY_LABEL
-            except NotFound:
-                self._roles[login] = False
-            except HubError as error:
-                if error.status != 403:
-                    raise
-                self._roles[login] = False  # our token may not ask: nobody can be told from a stranger
-        return self._roles[login]

@@ -122,18 +122,19 @@ class Reader(Host):
         return len(self._logins) == 1 or VERDICT in {*self._polled.held.required, *self._config.required_checks}
 
     def _issue(self, issue: shapes.Issue, details: Details | None) -> Issue:
-        comments = details.comments if details is not None else ()
+        details = details or Details()
         return Issue(
             number=issue.number,
             title=self._line(issue.title),
             body=self._text(issue.body),
             author=_login(issue.user),
             association=issue.author_association,
-            adopted_by=details.adopted_by if details is not None else "",
-            labels=issue.label_names,
+            adopted_by=details.adoption.by,
+            unadopted=details.adoption.void,
+            labels=self._spelled(issue.label_names),
             assignees=tuple(person.login for person in issue.assignees),
-            comments=tuple(self._said(comments)),
-            notes=tuple(self._notes(comments)),
+            comments=tuple(self._said(details.comments)),
+            notes=tuple(self._notes(details.comments)),
         )
 
     def _as_known(self, pull: shapes.Pull, details: Details | None) -> Pull:
@@ -150,7 +151,7 @@ class Reader(Host):
             head_ref=pull.head.ref,
             head=pull.head.sha,
             base=pull.base.ref,
-            labels=tuple(label.name for label in pull.labels),
+            labels=self._spelled(label.name for label in pull.labels),
             mergeable=pull.mergeable,
             behind=details.behind,
             draft=bool(pull.draft),
@@ -239,6 +240,13 @@ class Reader(Host):
             return Authorship.model_validate(fields)
         except ValidationError:
             return None  # a marker of another version: it says nothing to us
+
+    def _spelled(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """Our own labels as we spell them: to the host, case makes no difference."""
+        hub = self._config
+        ours = (hub.label, hub.human_label, hub.working_label, hub.review_label, hub.approved_label)
+        known = {name.casefold(): name for name in ours}
+        return tuple(known.get(name.casefold(), name) for name in labels)
 
     def _text(self, text: str | None) -> str:
         return clean(text, limit=self._config.max_text)

@@ -16,7 +16,10 @@ class Shape(BaseModel):
 
 
 class User(Shape):
+    """`type` is User, Bot or Organization; GraphQL does not tell it."""
+
     login: str
+    type: str = ""
 
 
 class App(Shape):
@@ -94,6 +97,34 @@ class IssueEvent(Shape):
     event: str
     actor: User | None = None
     label: Label | None = None
+    created_at: datetime | None = None
+
+
+class Editing(Shape):
+    """Of an issue's body: the last one."""
+
+    last_edited_at: datetime | None = Field(alias="lastEditedAt")
+    editor: User | None
+
+
+class EditedIssue(Shape):
+    issue: Editing | None
+
+
+class EditedRepository(Shape):
+    repository: EditedIssue | None
+
+
+class QueryError(Shape):
+    """https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
+
+    message: str
+    type: str = ""
+
+
+class Edited(Shape):
+    data: EditedRepository | None = None
+    errors: tuple[QueryError, ...] = ()
 
 
 class Permission(Shape):

@@ -142,7 +142,6 @@ class Transport:
         self._held_until = float("-inf")
         self._strikes = 0
         self._known: OrderedDict[tuple[str, object], tuple[str, _Page[Any]]] = OrderedDict()
-        self._told: dict[str, _Page[Any]] = {}
         self.scopes: str | None = None
 
     async def close(self) -> None:
@@ -186,15 +185,6 @@ class Transport:
         """A conditional GET, parsed as `shape`; asked again up to three times when the host is unavailable."""
         return (await self._read(_asked(url, params), shape, essential=essential)).value
 
-    async def news(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> T | None:
-        """The same, but None as long as it is what it was when last asked for as news."""
-        asked = _asked(url, params)
-        page = await self._read(asked, shape, essential=False)
-        if self._told.get(asked) is page:
-            return None
-        self._told[asked] = page
-        return page.value
-
     async def pages(self, url: str, shape: type[T], *, params: Mapping[str, str | int] | None = None) -> list[T]:
         """Every page of a listing, by its Link headers (RFC 8288)."""
         found: list[T] = []
@@ -218,6 +208,15 @@ class Transport:
     async def make(self, method: str, url: str, shape: type[T], json: object, *, essential: bool = False) -> T:
         """The same, and what it made, parsed as `shape`."""
         return _parse(await self.send(method, url, json, essential=essential), shape, url=url)
+
+    async def ask(self, query: str, shape: type[T], **variables: str | int) -> T:
+        """A GraphQL query and its answer. Raises `NotFound` where the host has no GraphQL.
+
+        https://docs.github.com/en/enterprise-server/graphql/guides/forming-calls-with-graphql#the-graphql-endpoint
+        """
+        path = self._base.path.removesuffix("/v3/").rstrip("/")
+        url = str(self._base.copy_with(path=f"{path}/graphql"))
+        return await self.make("POST", url, shape, {"query": query, "variables": variables})
 
     # ── reading ──
 

@@ -204,9 +204,10 @@ class Writer(Reader, Leases):
         found = await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)
         if found.state == "open":
             await self.close_issue(issue)
+        labels = set(self._spelled(found.label_names))
         passing = {self._config.working_label, self._config.review_label}
-        if passing & set(found.label_names):
-            await self.set_labels(issue, set(found.label_names) - passing)
+        if passing & labels:
+            await self.set_labels(issue, labels - passing)
         if note is not None:
             await self.show_status(issue, note)
         await self.remove_claim(issue)

@@ -33,7 +33,8 @@ class Note(Value):
 class Issue(Value):
     """An open issue. `association` is GitHub's author_association.
 
-    `adopted_by` is who gave it the team's label, if they may: a stranger's issue is work then.
+    `adopted_by` is who gave it the team's label, if they may: a stranger's issue is work then. `unadopted` is why that
+    no longer counts.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Issue(Value):
     author: str = ""
     association: str = "NONE"
     adopted_by: str = ""
+    unadopted: str = ""
     labels: tuple[str, ...] = ()
     assignees: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()

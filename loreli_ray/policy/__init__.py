@@ -7,11 +7,12 @@ from loreli_ray.policy.intensity import exceeded
 from loreli_ray.policy.reap import reapable
 from loreli_ray.policy.scaling import plan
 from loreli_ray.policy.stages import stage
-from loreli_ray.policy.trust import ignored, trusted
+from loreli_ray.policy.trust import Ignored, ignored, trusted
 
 __all__ = [
     "Breaker",
     "BreakerState",
+    "Ignored",
     "classify",
     "derive",
     "exceeded",

@@ -48,7 +48,9 @@ def ignored(snapshot: Snapshot, *, config: Config) -> Iterator[Ignored]:
     for issue in snapshot.issues:
         where = f"issue #{issue.number}"
         if not trusted(issue, config=config):
-            yield _ignored(where, author=issue.author, association=issue.association)
+            ignored = _ignored(where, author=issue.author, association=issue.association)
+            void = issue.unadopted if config.trust.adoption else ""
+            yield Ignored(what=where, why=f"{ignored.why}; {void}: set it again") if void else ignored
         yield from _comments(issue.comments, where=where, config=config)
     for pull in snapshot.ours:
         where = f"pull request #{pull.number}"

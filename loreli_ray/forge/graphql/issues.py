@@ -115,6 +115,13 @@ def author(context: Context, source: Node[Any]) -> User:
     return context.shapes.user_by_id(record_of(source).author_id)
 
 
+@resolver("editor", *NUMBERED)
+def editor(context: Context, source: Node[Issue]) -> User | None:
+    """Who last gave it another body; a new title is an event instead."""
+    found = source.record.editor_id
+    return context.shapes.user_by_id(found) if found is not None else None
+
+
 @resolver("authorAssociation", *SAID)
 def association(context: Context, source: Node[Any]) -> str:
     return context.shapes.association(source.repository, source.record.author_id)
