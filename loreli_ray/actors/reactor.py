@@ -170,6 +170,7 @@ class Reactor:
             )
         board = Board(
             at=snapshot.at,
+            stale=snapshot.stale,
             rows=tuple(rows),
             pulls=len(snapshot.ours),
             refusals=self._plan.refusals,

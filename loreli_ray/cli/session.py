@@ -87,6 +87,8 @@ def _remarks(report: dict[str, Any]) -> list[str]:
 
     tick, lines = report["tick"], list[str]()
     lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
+    if tick["stale"]:
+        lines.append("the git host can't be asked now: all but the claims is as it was last told")
     lines += [f"waiting: {reason}" for reason in tick["waiting"]]
     lines += [account_line(account) for account in report["accounts"]]
     for node in report["nodes"]:

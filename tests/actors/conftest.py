@@ -213,4 +213,4 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
                 session = Session.join(session.settings, address=head.address, say=lambda _: None)
             session.stop(grace=2.0, say=lambda _: None)
         for stage in stages:
-            stage.close(keep=True)
+            stage.close(keep=False)

@@ -34,7 +34,7 @@ def test_a_storm_of_troubles_leaves_nothing_twice(team: Make) -> None:
 def test_claims_are_kept_while_the_requests_are_used_up(team: Make) -> None:
     """The hour is a short one, and a lease shorter still: none may be lost until there are requests again."""
     hour, lease, grace = 34.0, 12.0, 2.0
-    pushes, outages = Pushes(), dict[float, float]()
+    pushes, outages, told = Pushes(), dict[float, float](), set[bool]()
 
     def meagre(app: ASGIApp) -> ASGIApp:
         forge: Forge = cast(Starlette, app).state.forge
@@ -43,14 +43,16 @@ def test_claims_are_kept_while_the_requests_are_used_up(team: Make) -> None:
     def used_up(status: dict[str, Any]) -> bool:
         """Notes since when the author may send nothing, and until when."""
         for account in status["accounts"][:1]:
-            if account["resets_in"] and account["remaining"] <= 0.1 * account["limit"]:
+            if account["used_up"]:
                 outages.setdefault(account["reset"], status["now"])
+        told.add(status["tick"]["stale"])
         return not set(working.stage.issues) - {one["issue"] for one in status["landed"]}
 
     working = team(pace=0.5, around=meagre, claims={"ttl": lease, "grace": grace})
     working.until(used_up, "all issues landed", seconds=300)
     working.until_landed()
     assert max(until - since for until, since in outages.items()) > lease + grace, f"it was used up: {outages}"
+    assert told == {True, False}, "meanwhile the status says that it is as it was last told"
     held = claims(pushes.taken, repository=working.stage.repository)
     assert {one.generation for one in held} == {1}, "no claim was taken from its holder"
     for issue in working.stage.issues:
@@ -67,19 +69,21 @@ def _assert_nothing_twice(working: Any) -> None:
     forge = working.stage.forge
     repository = forge.repository(REPO)
     pulls = forge.pulls.list(repository, state="all")
-    opened = [markers.parse(pull.body, "pull") for pull in pulls]
+    opened = [_mark(pull.body, "pull") for pull in pulls]
     assert sorted((mark["issue"], mark["generation"]) for mark in opened) == [(n, 1) for n in working.stage.issues]
-    notes = Counter(
-        (number, markers.parse(comment.body, "comment")["key"]) for comment, number in forge.issues.comments(repository)
-    )
+    comments = forge.issues.comments(repository)
+    notes = Counter((number, _mark(comment.body, "comment")["key"]) for comment, number in comments)
     assert set(notes.values()) == {1}
     assert {number for number, key in notes if key == "status"} == set(working.stage.issues)
-    reviews = Counter(
-        (pull.number, review.commit_id, markers.parse(review.body, "review")["agent"])
-        for pull in pulls
-        for review in forge.reviews.list(pull)
-    )
+    judged = [(pull.number, review) for pull in pulls for review in forge.reviews.list(pull)]
+    reviews = Counter((number, one.commit_id, _mark(one.body, "review")["agent"]) for number, one in judged)
     assert set(reviews.values()) == {1}
     happened = Counter((event.name, about.number) for event, about in forge.events.all(repository))
     assert {happened["merged", pull.number] for pull in pulls} == {1}
     assert {happened["closed", number] for number in working.stage.issues} == {1}
+
+
+def _mark(text: str | None, kind: str) -> dict[str, Any]:
+    mark = markers.parse(text, kind)
+    assert mark is not None, f"nothing of ours is without a marker: {text}"
+    return mark

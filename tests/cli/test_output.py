@@ -37,6 +37,11 @@ def accounts(*budgets: Budget) -> list[dict[str, Any]]:
             Budget(login="team", limit=60, remaining=0, reset=NOW - 5, queued=3, held_until=NOW + 61),
             "git host: team 0 of 60 left, resets in 0 s, held for 61 s, 3 writes waiting, 0 paid and 0 free requests",
         ),
+        (
+            Budget(login="team", limit=5000, remaining=500, reset=NOW + 1500),
+            "git host: team 500 of 5,000 left, used up for another 25 min but for what was begun, "
+            "0 writes waiting, 0 paid and 0 free requests",
+        ),
         (Budget(), "git host: ? no limit known, 0 writes waiting, 0 paid and 0 free requests"),
     ],
 )
