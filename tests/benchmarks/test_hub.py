@@ -12,11 +12,12 @@ from benchmarks.__main__ import app
 from benchmarks.hub import ground, spend
 
 
-async def test_an_idle_hour_costs_nothing() -> None:
+async def test_an_idle_hour_costs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """Sixty ticks, a doorbell every quarter of a minute, and everything listed anew four times."""
     async with ground() as made:
         hour = await spend(made, ticks=60, changes=0, workflows=())
-    print(f"{hour.ticks} idle ticks: {hour.hub.wire} requests, {hour.hub.paid} of them paid")
+    with capsys.disabled():
+        print(f"\n{hour.ticks} idle ticks: {hour.hub.wire} requests, {hour.hub.paid} of them paid")
     assert hour.first.paid > 2 + 30 + 3 * 10, "the first look reads everything"
     assert hour.hub.wire > 4 * 60 * 2, "it did ask"
     assert (hour.hub.paid, hour.told) == (0, 0)
