@@ -33,12 +33,12 @@ def test_a_storm_of_troubles_leaves_nothing_twice(team: Make) -> None:
 
 def test_claims_are_kept_while_the_requests_are_used_up(team: Make) -> None:
     """The hour is a short one, and a lease shorter still: none may be lost until there are requests again."""
-    hour, lease, grace = 40.0, 12.0, 2.0
+    hour, lease, grace = 34.0, 12.0, 2.0
     pushes, outages = Pushes(), dict[float, float]()
 
     def meagre(app: ASGIApp) -> ASGIApp:
         forge: Forge = cast(Starlette, app).state.forge
-        return pushes.around(create_app(forge, rate_limit=150, rate_window=hour))
+        return pushes.around(create_app(forge, rate_limit=50, rate_window=hour))
 
     def used_up(status: dict[str, Any]) -> bool:
         """Notes since when the author may send nothing, and until when."""
