@@ -273,6 +273,25 @@ def test_changes(house: House, owner: httpx.Client, collaborator: httpx.Client, 
     assert refusal(owner, "createIssue", repositoryId=own, title="x")[0] == "NOT_FOUND"
 
 
+def test_who_edited_a_text(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
+    """A new title is an event, a new body is not."""
+    house.branch("bed", {"bed.md": "x\n"})
+    house.pull(owner, "bed")
+    stranger.post(f"{HOME}/issues", json={"title": "x", "body": "y"})
+    shown = "{ lastEditedAt editor { login } }"
+    query = f"{{ {GARDEN} {{ pullRequest(number: 1) {shown} issue(number: 2) {shown} }} }}"
+    untouched = {"lastEditedAt": None, "editor": None}
+    for fields in ({"title": "z"}, {"body": "y"}, {"state": "closed"}):
+        assert stranger.patch(f"{HOME}/issues/2", json=fields).status_code == 200
+        assert ask(owner, query)["repository"] == {"pullRequest": untouched, "issue": untouched}
+    for client, login, body in ((owner, OWNER, "ours"), (stranger, STRANGER, "theirs"), (owner, OWNER, None)):
+        client.patch(f"{HOME}/issues/2", json={"body": body})
+        issue = ask(owner, query)["repository"]["issue"]
+        assert (issue["editor"], issue["lastEditedAt"] is None) == ({"login": login}, False)
+    owner.patch(f"{HOME}/pulls/1", json={"body": "new"})
+    assert ask(owner, query)["repository"]["pullRequest"]["editor"] == {"login": OWNER}
+
+
 def test_a_pull_request_from_opening_to_merge(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
     head = house.branch("bed", {"bed.md": "x\n"})
     home = repository_id(owner)

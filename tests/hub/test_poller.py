@@ -256,6 +256,30 @@ async def test_the_base_moves_on(house: House, hub: Hub) -> None:
     assert (await settled(house, hub)).ours[0].mergeable is True
 
 
+async def test_no_listing_tells_that_the_base_moved(house: House, hub: Hub) -> None:
+    """On GitHub a pull request names the base that it had when its head was last pushed."""
+    await submitted(house, hub, files={"README.md": "mine\n"})
+
+    def respond(asked: Asked) -> Answer:
+        answer = forward(asked, to=house.server.url)
+        if "/pulls?" not in asked.path:
+            return answer
+        pulls = json.loads(answer.body)
+        for pull in pulls:
+            pull["base"]["sha"] = "0" * 40
+        return Answer(200, json.dumps(pulls).encode())
+
+    with Wire(respond, clock=house.clock) as wire:
+        late = house.hub(session="late", config=HubConfig(api_url=wire.url))
+        try:
+            await late.open()
+            assert (await settled(house, late)).ours[0].mergeable is True
+            house.branch("main", {"README.md": "theirs\n"})
+            assert (await settled(house, late)).ours[0].mergeable is False
+        finally:
+            await late.close()
+
+
 async def test_what_need_not_be_up_to_date_is_never_behind(house: House) -> None:
     hub = house.hub(config=HubConfig(api_url=house.server.url, min_write_interval=0.0, up_to_date=False))
     try:
