@@ -87,10 +87,10 @@ class Reader(Host):
             assignee=self._author.login if self._assignable else "",
             stamped=self._stamps,
             stale=stale,
-            issues=tuple(self._issue(issue, held.details.get(issue.number)) for issue in held.issues.values()),
-            pulls=tuple(self._as_known(pull, held.details.get(pull.number)) for pull in held.pulls.values()),
+            issues=tuple(self._issue(issue, held.details.get(n)) for n, issue in sorted(held.issues.items())),
+            pulls=tuple(self._as_known(pull, held.details.get(n)) for n, pull in sorted(held.pulls.items())),
             claims=claims,
-            merged=tuple(self._merged(held.merged.values())),
+            merged=tuple(self._merged(pull for _, pull in sorted(held.merged.items()))),
         )
 
     async def pull(self, number: int) -> Pull | None:

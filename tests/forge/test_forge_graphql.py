@@ -292,6 +292,25 @@ def test_who_is_asked_to_review(house: House, owner: httpx.Client) -> None:
     assert ask(owner, node, id=asked[0]["id"])["node"]["pullRequest"]["number"] == 1
 
 
+def test_who_edited_a_text(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
+    """A new title is an event, a new body is not."""
+    house.branch("bed", {"bed.md": "x\n"})
+    house.pull(owner, "bed")
+    stranger.post(f"{HOME}/issues", json={"title": "x", "body": "y"})
+    shown = "{ lastEditedAt editor { login } }"
+    query = f"{{ {GARDEN} {{ pullRequest(number: 1) {shown} issue(number: 2) {shown} }} }}"
+    untouched = {"lastEditedAt": None, "editor": None}
+    for fields in ({"title": "z"}, {"body": "y"}, {"state": "closed"}):
+        assert stranger.patch(f"{HOME}/issues/2", json=fields).status_code == 200
+        assert ask(owner, query)["repository"] == {"pullRequest": untouched, "issue": untouched}
+    for client, login, body in ((owner, OWNER, "ours"), (stranger, STRANGER, "theirs"), (owner, OWNER, None)):
+        client.patch(f"{HOME}/issues/2", json={"body": body})
+        issue = ask(owner, query)["repository"]["issue"]
+        assert (issue["editor"], issue["lastEditedAt"] is None) == ({"login": login}, False)
+    owner.patch(f"{HOME}/pulls/1", json={"body": "new"})
+    assert ask(owner, query)["repository"]["pullRequest"]["editor"] == {"login": OWNER}
+
+
 def test_a_pull_request_from_opening_to_merge(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
     head = house.branch("bed", {"bed.md": "x\n"})
     home = repository_id(owner)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from loreli_ray.clock import Clock, ManualClock, SystemClock
 from loreli_ray.forge import Forge, ForgeServer
 from loreli_ray.git import git
 from loreli_ray.hub import Hub
-from tests.hub.hub_kit import AUTHOR, JUDGE, REPOSITORY, STRANGER, House
+from tests.hub.hub_kit import AUTHOR, JUDGE, REPOSITORY, STRANGER, House, Trouble
 
 
 @pytest.fixture(scope="session")
@@ -26,13 +28,27 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def house(tmp_path: Path, source: Path) -> Iterator[House]:
-    forge = Forge.open(tmp_path / "data")
+    with _house(tmp_path, source, SystemClock()) as house:
+        yield house
+
+
+@pytest.fixture
+def still(tmp_path: Path, source: Path) -> Iterator[House]:
+    """A house where time stands still for the host as well."""
+    with _house(tmp_path, source, ManualClock()) as house:
+        yield house
+
+
+@contextmanager
+def _house(folder: Path, source: Path, time: Clock) -> Generator[House]:
+    forge = Forge.open(folder / "data", clock=time)
     try:
         forge.add_repository(REPOSITORY, source=source)
         forge.add_collaborator(REPOSITORY, JUDGE)
         forge.add_user(STRANGER)
-        with ForgeServer(forge) as server:
-            yield House(forge, server, tmp_path)
+        trouble = Trouble()
+        with ForgeServer(forge, rate_limit=10**6, around=trouble.around) as server:
+            yield House(forge, server, folder, time if isinstance(time, ManualClock) else ManualClock(), trouble)
     finally:
         forge.close()
 

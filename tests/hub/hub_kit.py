@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loreli_ray.clock import Clock, ManualClock
 from loreli_ray.config import HubConfig
@@ -41,6 +43,31 @@ async def no_keys() -> GitCredential | None:
     return None
 
 
+class Trouble:
+    """Stands between the network and the forge: `strikes` says how to answer a request of the API in its stead.
+
+    A number is a status with the page of a proxy; None lets the forge answer.
+    """
+
+    def __init__(self) -> None:
+        self.strikes: Callable[[str, str], int | None] = lambda method, path: None  # noqa: ARG005
+        self.struck = 0
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def between(scope: Scope, receive: Receive, send: Send) -> None:
+            path: str = scope["path"]
+            status = None if ".git/" in path else self.strikes(scope["method"], path)
+            if status is None:
+                await app(scope, receive, send)
+                return
+            self.struck += 1
+            said = {"message": "You have exceeded a secondary rate limit"} if status == 403 else {"message": "Sorry"}
+            headers = {"retry-after": "600"} if status in (403, 429) else {}
+            await JSONResponse(said, status_code=status, headers=headers)(scope, receive, send)
+
+        return between
+
+
 @dataclass
 class House:
     """A forge that serves one repository, and its people."""
@@ -49,6 +76,7 @@ class House:
     server: ForgeServer
     folder: Path
     clock: ManualClock = field(default_factory=ManualClock)
+    trouble: Trouble = field(default_factory=Trouble)
 
     @property
     def bare(self) -> Path:
