@@ -137,7 +137,7 @@ class World:
         self.house.trouble.strikes = lambda method, path: next(turn)  # noqa: ARG005
 
     def heal(self) -> None:
-        self.house.trouble.strikes = lambda method, path: None  # noqa: ARG005
+        self.house.trouble.strike(None)
 
 
 async def fresh(house: House, name: str) -> Snapshot:
@@ -199,9 +199,9 @@ async def test_what_half_a_look_dropped_comes_back(still: House) -> None:
         number = (await submitted(still, hub)).number
         assert len((await hub.snapshot()).pulls) == 1
         rest(still, "PATCH", f"/pulls/{number}", state="closed")
-        still.trouble.strikes = lambda method, path: 403 if path.endswith("/pulls") else None  # noqa: ARG005
+        still.trouble.strike(403, at="/pulls")
         assert (await hub.snapshot()).stale
-        still.trouble.strikes = lambda method, path: None  # noqa: ARG005
+        still.trouble.strike(None)
         rest(still, "PATCH", f"/pulls/{number}", state="open")
         still.clock.advance(700)
         assert [pull.number for pull in (await hub.snapshot()).pulls] == [number]
