@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,16 +23,6 @@ CONFIG = Config()
 @pytest.fixture
 def house(still: House) -> House:
     return still
-
-
-@pytest.fixture
-async def hub(house: House) -> AsyncIterator[Hub]:
-    opened = house.hub()
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
 
 
 def theirs(house: House, *, labels: tuple[str, ...] = ()) -> int:

@@ -23,16 +23,6 @@ def house(still: House) -> House:
 
 
 @pytest.fixture
-async def hub(house: House) -> AsyncIterator[Hub]:
-    opened = house.hub()
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
-
-
-@pytest.fixture
 async def other(house: House) -> AsyncIterator[Hub]:
     """Another team on the same repository."""
     hub = house.hub(session="other")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,16 +23,6 @@ from tests.hub.test_hub import issue, rest, submitted
 @pytest.fixture
 def house(still: House) -> House:
     return still
-
-
-@pytest.fixture
-async def hub(house: House) -> AsyncIterator[Hub]:
-    opened = house.hub()
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
 
 
 async def settled(house: House, hub: Hub) -> Snapshot:
