@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from benchmarks.hub.command import hub
 from benchmarks.simulation.command import simulation
 from benchmarks.supervision.command import supervision
 from loreli_ray.errors import LoreliError, UsageError
@@ -18,6 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("hub")(hub)
 app.command("simulation")(simulation)
 app.command("supervision")(supervision)
 

@@ -34,9 +34,11 @@ import re
 _UNREACHABLE = re.compile(
     r"returned error: (408|429|5\d\d)|HTTP (429|5\d\d)|(failed|could not|couldn't) (to )?(connect|resolve)"
     r"|connection (was )?(refused|reset|timed out|closed)|operation timed out|empty reply|hung up unexpectedly"
-    r"|early EOF|expected flush",
+    r"|early EOF|expected flush|expected '(packfile|acknowledgments)'|transfer closed|unexpected disconnect"
+    r"|RPC failed; curl|not closed cleanly",
     re.IGNORECASE,
 )
+_REFUSED = re.compile(r"(returned error:|HTTP) (?!408|429)4\d\d")
 
 
 class LoreliError(Exception):
@@ -85,7 +87,7 @@ class GitError(LoreliError):
     @property
     def unreachable(self) -> bool:
         """Whether the other side did not answer, or answered that it can't now."""
-        return _UNREACHABLE.search(self.stderr) is not None
+        return _UNREACHABLE.search(self.stderr) is not None and _REFUSED.search(self.stderr) is None
 
 
 class ForgeError(LoreliError):

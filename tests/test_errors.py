@@ -61,3 +61,24 @@ def test_what_else_an_error_knows_travels_too() -> None:
     noted = HubError("no", status=500)
     noted.add_note("while merging")
     assert pickle.loads(pickle.dumps(noted)).__notes__ == ["while merging"]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "unreachable"),
+    [
+        ("fatal: unable to access 'http://h/r.git/': transfer closed with 1000 bytes remaining to read", True),
+        ("fatal: unable to access 'http://h/r.git/': Failed to connect to h port 9: Connection refused", True),
+        ("fatal: unable to access 'http://h/r.git/': The requested URL returned error: 503", True),
+        ("fatal: unable to access 'http://h/r.git/': The requested URL returned error: 429", True),
+        ("fatal: unable to access 'http://h/r.git/': The requested URL returned error: 403", False),
+        ("error: RPC failed; curl 18 transfer closed with 1 bytes remaining\nfatal: expected 'packfile'", True),
+        ("error: RPC failed; curl 92 HTTP/2 stream 5 was not closed cleanly: CANCEL (err 8)", True),
+        ("error: RPC failed; HTTP 502 curl 22 error\nfatal: expected 'acknowledgments'", True),
+        ("error: RPC failed; HTTP 403 curl 22 error\nfatal: expected flush after ref listing", False),
+        ("send-pack: unexpected disconnect while reading sideband packet", True),
+        ("! [remote rejected] kira/1 -> kira/1 (pre-receive hook declined)", False),
+        ("! [rejected] kira/1 -> kira/1 (stale info)", False),
+    ],
+)
+def test_what_git_says_of_a_host_that_is_away(stderr: str, unreachable: bool) -> None:
+    assert GitError("no", stderr=stderr).unreachable is unreachable

@@ -129,7 +129,9 @@ class Contacts:
 
     async def _deliver(self, name: str, key: str, text: str) -> None:
         await self._type(name, text)
-        if self._registry.find(name) is not None:
+        record = self._registry.find(name)
+        message = prompts.due(record) if record is not None else None
+        if message is not None and message[0] == key:  # else it was taken back meanwhile, and may come again
             self._registry.note(name, told=key)
 
     async def _type(self, name: str, text: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from loreli_ray.actors.calls import Peer
@@ -18,7 +18,7 @@ from loreli_ray.actors.report import Board, BoardRow
 from loreli_ray.actors.settings import SessionSettings
 from loreli_ray.errors import RateLimited
 from loreli_ray.identity import names_of_branches
-from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Snapshot, Team
+from loreli_ray.model import Cause, Demand, Fleet, Intent, Land, ScalePlan, Show, Snapshot, Team
 from loreli_ray.observe import logger
 from loreli_ray.policy import Ignored, claims, ignored, reapable, stage
 from loreli_ray.roles import DEMANDS, HANDLERS, UPKEEP, Handler, Tick
@@ -45,6 +45,7 @@ class Reactor:
         self._plan = ScalePlan()
         self._paused = False
         self._told = frozenset[Ignored]()
+        self._showing: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop().create_task(self._edge.forever("tick", self._turn, self._clock))
 
     async def wake(self) -> None:
@@ -93,8 +94,9 @@ class Reactor:
                 return True
         intents = self._intents(tick, HANDLERS)
         landed = await self._land_one([intent for intent in intents if isinstance(intent, Land)])
-        rest = [intent for intent in intents if not isinstance(intent, Land)]
+        rest = [intent for intent in intents if not isinstance(intent, Land | Show)]
         await self._carry_out([intent for intent in rest if landed is None or intent.issue != landed.issue])
+        self._show([intent for intent in intents if isinstance(intent, Show)])
         await self._scale(tick)
         await self._reap(team.fleet, snapshot)
         return landed is not None
@@ -114,7 +116,12 @@ class Reactor:
                 return intent
         return None
 
-    async def _carry_out(self, intents: list[Intent]) -> None:
+    def _show(self, intents: Sequence[Intent]) -> None:
+        """What only people look at must not hold up a tick: the host allows a write a second, and work goes first."""
+        if self._showing is None or self._showing.done():
+            self._showing = asyncio.get_running_loop().create_task(self._carry_out(intents))
+
+    async def _carry_out(self, intents: Sequence[Intent]) -> None:
         by_issue: dict[int, list[Intent]] = defaultdict(list)
         for intent in intents:
             by_issue[intent.issue].append(intent)
@@ -163,6 +170,7 @@ class Reactor:
             )
         board = Board(
             at=snapshot.at,
+            stale=snapshot.stale,
             rows=tuple(rows),
             pulls=len(snapshot.ours),
             refusals=self._plan.refusals,

@@ -92,9 +92,11 @@ class Registry:
             self._records[name] = record.model_copy(update={"facts": record.facts.model_copy(update=facts)})
 
     def assign(self, name: str, assignment: Assignment | None) -> Record:
-        """Gives an agent work, or takes it back; either is progress."""
+        """Gives an agent work, or takes it back; either is progress. The same work given again is news again."""
         record = self.get(name)
         update = {"progress_at": self._clock.now(), "progress_by": Sign.WORK, "question": None}
+        if assignment is None and record.facts.stop_at is None:
+            update["told"] = ""
         facts = record.facts.model_copy(update=update)
         return self._store(record.model_copy(update={"assignment": assignment, "facts": facts, "tier": 0}))
 

@@ -23,9 +23,13 @@ class BoardRow(Value):
 
 
 class Board(Value):
-    """What the reactor saw at its last tick (`at`, None before the first), and why some demand has to wait."""
+    """What the reactor saw at its last tick (`at`, None before the first), and why some demand has to wait.
+
+    `stale`: the git host could not be asked then, and all but the claims is as it was last told.
+    """
 
     at: float | None = None
+    stale: bool = False
     rows: tuple[BoardRow, ...] = ()
     pulls: int = 0
     refusals: tuple[str, ...] = ()
@@ -48,7 +52,11 @@ def status_report(
         "session": settings.id,
         "repo": settings.repo,
         "now": now,
-        "tick": {"age": None if board.at is None else round(now - board.at, 1), "waiting": list(board.refusals)},
+        "tick": {
+            "age": None if board.at is None else round(now - board.at, 1),
+            "stale": board.stale,
+            "waiting": list(board.refusals),
+        },
         "agents": [_agent(record, now=now) for record in records],
         "issues": [row.model_dump(mode="json") for row in board.rows],
         "open_pulls": board.pulls,
@@ -67,7 +75,7 @@ def status_report(
             }
             for node in nodes
         ],
-        "accounts": [_account(budget, now=now) for budget in board.budgets],
+        "accounts": [_account(budget, reserve=settings.config.hub.reserve, now=now) for budget in board.budgets],
         "events": [event.model_dump(mode="json") for event in recent],
     }
 
@@ -98,13 +106,17 @@ def health_report(
     }
 
 
-def _account(budget: Budget, *, now: float) -> dict[str, Any]:
-    """An account on the git host. The reset is by the host's clock, all else by ours."""
+def _account(budget: Budget, *, reserve: float, now: float) -> dict[str, Any]:
+    """An account on the git host, and whether only what was begun may be finished with it until the reset.
+
+    The reset is by the host's clock, all else by ours.
+    """
     resets = None if budget.reset is None else max(0.0, budget.reset - now - budget.offset)
     held = None if budget.held_until is None else max(0.0, budget.held_until - now)
     return {
         **budget.model_dump(mode="json"),
         "resets_in": None if resets is None else round(resets, 1),
+        "used_up": bool(resets) and budget.used_up(reserve),
         "held_for": None if held is None else round(held, 1),
     }
 

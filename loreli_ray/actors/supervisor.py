@@ -74,6 +74,7 @@ class Supervisor:
         self._board = Board()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = asyncio.Event()
+        self._staging: set[str] = set()  # whose workspace is being made ready: they are told when it is
         self._draining = False
         self._sightings = Sightings(
             self._registry, config=self._config, clock=self._clock, report=self._report, look=self._looks.set
@@ -224,12 +225,15 @@ class Supervisor:
                 return
             raise SessionError(f"already has {record.assignment.key}", subject=name)
         self._registry.assign(name, assignment)
+        self._staging.add(name)
         try:
             start = self._config.timeouts.start
             await self._node(record.spec.node).call("stage", record.spec, assignment, deadline=start)
         except LoreliError:
             self._registry.assign(name, None)
             raise
+        finally:
+            self._staging.discard(name)
         self._say(EventKind.ASSIGNED, assignment.title, agent=name, issue=assignment.issue, key=assignment.key)
         self._looks.set()
 
@@ -373,7 +377,8 @@ class Supervisor:
                 if self._registry.proved(record):
                     text = f"{record.spec.backend} works again: closed"
                     self._say(EventKind.BREAKER, text, agent=record.name, backend=record.spec.backend, state="closed")
-            self._contacts.tell(record)
+            if record.name not in self._staging:
+                self._contacts.tell(record)
             if record.facts.started_at is not None:
                 self._contacts.probe(record)
         with suppress(TimeoutError):

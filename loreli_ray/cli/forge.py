@@ -95,6 +95,14 @@ def token(
         forge.close()
 
 
+@app.command()
+def openapi() -> None:
+    """Print the description of the forge's REST API (OpenAPI 3.1, JSON)."""
+    from loreli_ray.forge import description
+
+    typer.echo(json.dumps(description(), indent=2))
+
+
 def _open(data: Path | None) -> Forge:
     from loreli_ray.cli.options import home
     from loreli_ray.forge import Forge

@@ -64,7 +64,9 @@ def account_line(account: dict[str, Any]) -> str:
     else:
         left = f"{account['remaining']:,} of {account['limit']:,} left"
     parts = [f"git host: {account['login'] or '?'} {left}"]
-    if account["resets_in"] is not None:
+    if account["used_up"]:
+        parts.append(f"used up for another {_span(account['resets_in'])} but for what was begun")
+    elif account["resets_in"] is not None:
         parts.append(f"resets in {_span(account['resets_in'])}")
     if account["held_for"] is not None:
         parts.append(f"held for {_span(account['held_for'])}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from loreli_ray.cli.credentials import credentials
 from loreli_ray.cli.options import ConfigOption, JsonOption, SessionOption, client, configuration, session_folder
-from loreli_ray.cli.output import account_line, note
+from loreli_ray.cli.output import note
 from loreli_ray.errors import UsageError
 
 AddressOption = Annotated[
@@ -72,25 +72,11 @@ def status(session: SessionOption = None, config: ConfigOption = None, as_json: 
         return
     from rich.console import Console
 
-    from loreli_ray.cli.show import fleet_table, issue_table
+    from loreli_ray.cli.show import fleet_table, issue_table, remarks
 
     console = Console()
     console.print(f"session {report['session']} on {report['repo']}", highlight=False)
     console.print(fleet_table(report) if report["agents"] else "no agents")
     console.print(issue_table(report) if report["issues"] or report["landed"] else "no open issues")
-    for line in _remarks(report):
+    for line in remarks(report):
         console.print(line, style="dim", highlight=False)
-
-
-def _remarks(report: dict[str, Any]) -> list[str]:
-    from loreli_ray.cli.show import breaker_text
-
-    tick, lines = report["tick"], list[str]()
-    lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
-    lines += [f"waiting: {reason}" for reason in tick["waiting"]]
-    lines += [account_line(account) for account in report["accounts"]]
-    for node in report["nodes"]:
-        programs = ", ".join(node["backends"]) or "no agent program"
-        lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
-        lines += [f"node {node['host']}: {breaker_text(breaker)}" for breaker in node["breakers"]]
-    return lines

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from loreli_ray.cli.output import event_line
+from loreli_ray.cli.output import account_line, event_line
 
 _SIDE = {"yin": "cyan", "yang": "magenta"}
 _STATE = {"working": "green", "ready": "dim", "waiting-review": "yellow", "starting": "blue", "exited": "red"}
@@ -87,6 +87,21 @@ def breaker_text(breaker: dict[str, Any]) -> str:
             return f"{name}: failed {failures} times, tried again with one agent"
         case _:
             return f"{name}: works, {failures} failure{'' if failures == 1 else 's'} since the last success"
+
+
+def remarks(report: dict[str, Any]) -> list[str]:
+    """What else there is to say of a session, line by line."""
+    tick, lines = report["tick"], list[str]()
+    lines.append("no tick yet" if tick["age"] is None else f"last tick {tick['age']:.0f} s ago")
+    if tick["stale"]:
+        lines.append("the git host can't be asked now: all but the claims is as it was last told")
+    lines += [f"waiting: {reason}" for reason in tick["waiting"]]
+    lines += [account_line(account) for account in report["accounts"]]
+    for node in report["nodes"]:
+        programs = ", ".join(node["backends"]) or "no agent program"
+        lines.append(f"node {node['host']}: {programs}; {node['free_slots']} slots free")
+        lines += [f"node {node['host']}: {breaker_text(breaker)}" for breaker in node["breakers"]]
+    return lines
 
 
 def landed_table(landed: list[dict[str, Any]]) -> Table:

@@ -5,9 +5,9 @@ One folder holds it all: an SQLite file and bare repositories. The git command d
 
 from __future__ import annotations
 
-from loreli_ray.forge.app import create_app
+from loreli_ray.forge.app import create_app, description
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.rest.throttle import SecondaryLimits
 from loreli_ray.forge.server import ForgeServer
 
-__all__ = ["Forge", "ForgeServer", "SecondaryLimits", "create_app"]
+__all__ = ["Forge", "ForgeServer", "SecondaryLimits", "create_app", "description"]

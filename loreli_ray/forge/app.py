@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from email.utils import formatdate
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -20,7 +21,7 @@ from loreli_ray.forge import graphql
 from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.refusal import Refusal, not_found
 from loreli_ray.forge.rest import ROUTES
-from loreli_ray.forge.rest.limits import RateLimits
+from loreli_ray.forge.rest.limits import WINDOW, RateLimits
 from loreli_ray.forge.rest.openapi import describe
 from loreli_ray.forge.rest.reply import refused, respond
 from loreli_ray.forge.rest.throttle import SecondaryLimits, Throttle
@@ -30,6 +31,23 @@ RATE_LIMIT = 5000
 UNKNOWN_MAX = 1000  # so many different ones are logged
 
 _log = logging.getLogger(__name__)
+
+
+class OriginForm:
+    """Takes a request's target also with scheme and host before it, as a client sends it that takes us for a proxy.
+
+    RFC 9112, 3.2.2: every server must.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if path.startswith("http://"):
+            plain = "/" + path.removeprefix("http://").partition("/")[2]
+            scope = {**scope, "path": plain, "raw_path": plain.encode()}
+        await self._app(scope, receive, send)
 
 
 class DateHeader:
@@ -52,10 +70,12 @@ def create_app(
     forge: Forge,
     *,
     rate_limit: int = RATE_LIMIT,
+    rate_window: float = WINDOW,
     secondary: SecondaryLimits | None = None,
     hook_hosts: Collection[str] = (),
 ) -> Starlette:
-    """The application; `rate_limit` is in requests an hour for each token, and in points for GraphQL.
+    """The application; `rate_limit` is in requests in each `rate_window` (seconds) for each token, and in points for
+    GraphQL.
 
     Webhooks may lead to this machine and to `hook_hosts`. What delivers to them is a `Courier` beside the application.
 
@@ -70,7 +90,7 @@ def create_app(
             *graphql.ROUTES,
             *routes,
         ],
-        middleware=[Middleware(DateHeader, clock=forge.clock)],
+        middleware=[Middleware(OriginForm), Middleware(DateHeader, clock=forge.clock)],
         exception_handlers={HTTPException: _unknown},
     )
     app.router.redirect_slashes = False
@@ -78,13 +98,18 @@ def create_app(
     app.state.throttle = Throttle(secondary, forge.clock)
     app.state.hook_hosts = frozenset(hook_hosts)
     app.state.unknown = set[tuple[str, str]]()
-    app.state.limits = RateLimits(rate_limit, forge.clock)
+    app.state.limits = RateLimits(rate_limit, forge.clock, span=rate_window)
     return app
+
+
+def description() -> dict[str, Any]:
+    """The REST API in OpenAPI 3.1, as JSON."""
+    return describe(ROUTES)
 
 
 async def _openapi(_request: Request) -> Response:
     """The description of all routes, for everybody."""
-    return JSONResponse(describe(ROUTES))
+    return JSONResponse(description())
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

@@ -62,7 +62,7 @@ class Courier:
 
     def stop(self) -> None:
         """What is under way is given up, and delivered by whoever comes next."""
-        if self._thread and self._loop:
+        if self._thread and self._loop and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(STOP_SECONDS)
         self._thread = self._loop = None

@@ -263,7 +263,7 @@ class Forge:
         with self._store.write() as db:
             db.update("repositories", repository.id, default_branch=branch, pushed_at=int(self.clock.now()))
         self.hooks.follow(repository, git, actor=actor)
-        self.pulls.refresh(repository)
+        self.pulls.refresh(repository, actor=actor)
         self.pulls.branches_gone(repository, actor=actor)
 
     # Who may do what -----------------------------------------------------------------------------------------------

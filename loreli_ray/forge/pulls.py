@@ -145,8 +145,8 @@ class Pulls:
 
     # Following the branches ----------------------------------------------------------------------------------------
 
-    def refresh(self, repository: Repository) -> None:
-        """Brings every open pull request in line with its branches."""
+    def refresh(self, repository: Repository, *, actor: User | None = None) -> None:
+        """Brings every open pull request in line with its branches; `actor` is who moved them, where that is known."""
         with self._store.read() as db:
             found = db.all(Pull, f"{_SELECT} AND i.state = 'open'", repository.id)
         if not found:
@@ -154,10 +154,18 @@ class Pulls:
         git = self._git(repository)
         heads = git.heads()
         for pull in found:
-            self._follow(repository, git, pull, head=heads.get(pull.head_ref), base=heads.get(pull.base_ref))
+            head, base = heads.get(pull.head_ref), heads.get(pull.base_ref)
+            self._follow(repository, git, pull, head=head, base=base, actor=actor)
 
     def _follow(
-        self, repository: Repository, git: GitRepository, pull: Pull, *, head: str | None, base: str | None
+        self,
+        repository: Repository,
+        git: GitRepository,
+        pull: Pull,
+        *,
+        head: str | None,
+        base: str | None,
+        actor: User | None,
     ) -> None:
         if pull.landing_sha and base and git.contains(base, pull.landing_sha):
             self._landed(repository, git, pull, sha=pull.landing_sha, by=pull.landing_by, unless_moved=True)
@@ -165,7 +173,9 @@ class Pulls:
         if (head, base) == (pull.head_sha, pull.base_sha):
             return
         if base and base != pull.base_sha and git.contains(base, pull.head_sha):
-            self._landed(repository, git, pull, sha=base, by=None, unless_moved=True)  # somebody pushed the merge
+            self._landed(
+                repository, git, pull, sha=base, by=actor.id if actor else None, unless_moved=True
+            )  # somebody pushed the merge
             return
         gone = head is None or base is None or git.contains(base, head)
         with self._store.write() as db:
@@ -175,11 +185,11 @@ class Pulls:
                 git.force(_pull_ref(pull.number), head)
             db.update("pulls", pull.id, head_sha=head or pull.head_sha, base_sha=base or pull.base_sha)
             if head and head != pull.head_sha and not git.contains(head, pull.head_sha):
-                note(db, pull.id, "head_ref_force_pushed", actor=None, now=self._now(), commit_id=head)
+                note(db, pull.id, "head_ref_force_pushed", actor=actor, now=self._now(), commit_id=head)
             if head is None:
-                note(db, pull.id, "head_ref_deleted", actor=None, now=self._now())
+                note(db, pull.id, "head_ref_deleted", actor=actor, now=self._now())
             if gone:
-                close_or_open(db, pull, state="closed", reason=None, actor=None, now=self._now())
+                close_or_open(db, pull, state="closed", reason=None, actor=actor, now=self._now())
             elif head != pull.head_sha:
                 touch(db, pull.id, self._now())
 

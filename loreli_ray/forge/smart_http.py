@@ -23,6 +23,7 @@ from loreli_ray.forge.forge import Forge
 from loreli_ray.forge.records import Repository, User
 from loreli_ray.forge.repository import SETTINGS
 from loreli_ray.forge.rest.call import token_of
+from loreli_ray.forge.store import ACTING
 from loreli_ray.git import environment
 
 _log = logging.getLogger(__name__)
@@ -55,7 +56,8 @@ class SmartHttp:
                 "git", "http-backend", stdin=body, stdout=asyncio.subprocess.PIPE, stderr=errors, env=env
             )
             try:
-                await self._relay(process, send, repository, pushed=service == _WRITE and request.method == "POST")
+                pushes = service == _WRITE and request.method == "POST"
+                await self._relay(process, send, repository, pusher=user if pushes else None)
             except BaseException:
                 process.kill()
                 raise
@@ -82,7 +84,7 @@ class SmartHttp:
             return _plain(404, "Repository not found.")
         return _plain(403, f"Permission to {request.path_params['owner']}/{request.path_params['repo']} denied.")
 
-    async def _relay(self, process: Process, send: Send, repository: Repository, *, pushed: bool) -> None:
+    async def _relay(self, process: Process, send: Send, repository: Repository, *, pusher: User | None) -> None:
         """Turns the CGI answer into an HTTP one. A push is followed by the forge before its client hears of it."""
         assert process.stdout is not None
         status, headers = 200, list[tuple[bytes, bytes]]()
@@ -97,14 +99,15 @@ class SmartHttp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         while chunk := await process.stdout.read(_CHUNK):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        if pushed:
-            await run_in_threadpool(self._follow, repository)
+        if pusher:
+            await run_in_threadpool(self._follow, repository, pusher)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    def _follow(self, repository: Repository) -> None:
+    def _follow(self, repository: Repository, pusher: User) -> None:
         """The push itself is done: what can't be followed now is followed at the next read."""
+        ACTING.set(pusher.id)  # this thread works in a context of its own
         try:
-            self._forge.pushed(repository)
+            self._forge.pushed(repository, actor=pusher)
         except (GitError, sqlite3.Error):
             _log.exception("a push to %s could not be followed", repository.full_name)
 

@@ -211,7 +211,7 @@ class Poller:
 
     async def _look(self, number: int) -> None:
         """One that moved."""
-        moved = self._moved[number]
+        moved, began = self._moved[number], self._clock.monotonic()
         undecided = False
         if (issue := self.held.issues.get(number)) is not None:
             await self._look_at_issue(issue)
@@ -219,7 +219,7 @@ class Poller:
             undecided = await self._look_at_pull(pull)
         else:
             self.held.details.pop(number, None)
-        settled = self._clock.monotonic() - moved >= SETTLED and not undecided
+        settled = began - moved >= SETTLED and not undecided  # a slow answer may be an old one
         if settled and self._moved.get(number) == moved:
             del self._moved[number]
 
@@ -248,28 +248,37 @@ class Poller:
         details = self.held.details.get(number)
         if details is None or details.pull is None:
             return
-        commit = f"{self._root}/commits/{details.pull.head.sha}"
+        head = details.pull.head.sha
+        details.runs = await self._runs(head)
+        details.statuses = await self._statuses(head)
+        details.behind = False
+        if self._compared(details):
+            span = f"{self._root}/compare/{self._base_head}...{head}"
+            details.behind = (await self._http.get(span, shapes.Comparison, params={"per_page": 1})).behind_by > 0
+
+    async def _runs(self, head: str) -> tuple[shapes.CheckRun, ...]:
         runs, page = list[shapes.CheckRun](), 1
         while True:
             asked = {"per_page": 100, "page": page}
-            found = await self._http.get(f"{commit}/check-runs", shapes.CheckRuns, params=asked)
+            url = f"{self._root}/commits/{head}/check-runs"
+            found = await self._http.get(url, shapes.CheckRuns, params=asked)
             runs += found.check_runs
             if not found.check_runs or len(runs) >= found.total_count:
-                break
+                return tuple(runs)
             page += 1
-        details.runs = tuple(runs)
-        statuses = await self._http.get(f"{commit}/status", shapes.CombinedStatus, params={"per_page": 100})
-        details.statuses = statuses.statuses
-        details.behind = False
-        if self._compared(details):
-            span = f"{self._root}/compare/{self._base_head}...{details.pull.head.sha}"
-            details.behind = (await self._http.get(span, shapes.Comparison, params={"per_page": 1})).behind_by > 0
+
+    async def _statuses(self, head: str) -> tuple[shapes.CommitStatus, ...]:
+        url = f"{self._root}/commits/{head}/status"
+        try:
+            return (await self._http.get(url, shapes.CombinedStatus, params={"per_page": 100})).statuses
+        except NotFound:
+            return ()  # a host without statuses, or a commit that it has dropped, which it will not merge either
 
     async def _beneath(self, kind: str, number: int, what: str, *, shape: type[T]) -> tuple[T, ...]:
         return tuple(await self._http.pages(f"{self._root}/{kind}/{number}/{what}", shape))
 
     async def _required(self) -> tuple[str, ...]:
-        """By the protection of the base branch and by rules; a host that has none is not asked for them again."""
+        """By the protection of the base branch, and by rules."""
         base, names = quote(self._base, safe="/"), set[str]()
         with suppress(NotFound):
             branch = await self._http.get(f"{self._root}/branches/{base}", shapes.Branch)

@@ -18,6 +18,7 @@ from loreli_ray.model import (
     Check,
     Checks,
     CheckState,
+    Claim,
     Comment,
     Issue,
     Merged,
@@ -65,8 +66,12 @@ class Reader(Host):
         While the host limits or refuses to answer, the last look is told again as stale; the claims never are, for
         they come through git. Raises `HubError` without a last look, and when git gives no answer.
         """
-        poller, stale = self._polled, False
         claims, base_head = await self._leases.read(self.base)
+        return await self.look(claims=claims, base_head=base_head)
+
+    async def look(self, *, claims: tuple[Claim, ...], base_head: str) -> Snapshot:
+        """A snapshot but for what comes through git, which is given: the claims, and the head of the base."""
+        poller, stale = self._polled, False
         try:
             await poller.refresh(base_head=base_head)
         except (RateLimited, Unavailable):

@@ -17,6 +17,7 @@ from loreli_ray.errors import Conflict, GitError, HubError, NotFound, Refused, U
 from loreli_ray.git import GitCredential, git_async
 
 TIMEOUT = 30.0
+READ_TRIES = 3
 _AUTHOR = {f"GIT_{who}_{what}": value
            for who in ("AUTHOR", "COMMITTER")
            for what, value in (("NAME", "loreli"), ("EMAIL", "loreli@localhost"))}  # fmt: skip
@@ -99,10 +100,16 @@ class Refs:
             await self.clean()
 
     async def _reading(self, *arguments: str) -> str:
-        try:
-            return await self._remotely(*arguments)
-        except GitError as error:
-            raise translated(error, subject=self.remote) from error
+        """Asked again at once when the host is in trouble; one that says nothing for long is not waited for twice."""
+        for attempt in range(1, READ_TRIES + 1):
+            try:
+                return await self._remotely(*arguments)
+            except GitError as error:
+                failure = translated(error, subject=self.remote)
+                brief = isinstance(failure, Unavailable) and error.returncode is not None
+                if attempt == READ_TRIES or not brief:
+                    raise failure from error
+        raise AssertionError("unreachable")
 
     async def _remotely(self, *arguments: str) -> str:
         credential = await self._keys()

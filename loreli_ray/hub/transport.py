@@ -299,10 +299,8 @@ class Transport:
                 raise RateLimited("the host asked to wait", subject=subject, retry_after=wait)
             await self._clock.sleep(wait)
         left = self._budget
-        if left.limit is None or left.remaining is None or left.reset is None:
-            return
-        wait = left.reset - self.host_now
-        if wait > 0 and left.remaining <= (0 if essential else left.limit * self._reserve):
+        wait = 0.0 if left.reset is None else left.reset - self.host_now
+        if wait > 0 and left.used_up(0.0 if essential else self._reserve):
             what = f"{left.remaining} of {left.limit} requests are left until the reset"
             raise RateLimited(what, subject=subject, retry_after=wait)
 

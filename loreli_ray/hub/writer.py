@@ -138,13 +138,9 @@ class Writer(Reader, Leases):
         fields = {"state": "closed", "state_reason": "completed"}
         await self._author.write("PATCH", self._url("issues", number), fields, priority=Priority.FINISH)
 
-    async def comment(self, number: int, *, key: str, text: str, urgent: bool = True) -> None:
-        """A comment that is there once for its `key`, edited in place when the text changes.
-
-        One that is not `urgent` lets other writes go first.
-        """
+    async def comment(self, number: int, *, key: str, text: str, priority: Priority = Priority.WORK) -> None:
+        """A comment that is there once for its `key`, edited in place when the text changes."""
         body = f"{text.strip()}\n\n{markers.render('comment', key=key)}"
-        priority = Priority.WORK if urgent else Priority.SHOW
         async with self._written_comments.alone(number, key) as remembered:
             known = remembered or await self._find_comment(number, key)
             if known is not None and known.body != body:
@@ -159,18 +155,18 @@ class Writer(Reader, Leases):
                 )
             self._written_comments.keep(number, key, value=known)
 
-    async def show_status(self, number: int, text: str) -> None:
+    async def show_status(self, number: int, text: str, *, priority: Priority = Priority.SHOW) -> None:
         """The one status comment beneath an issue."""
-        await self.comment(number, key=STATUS, text=text, urgent=False)
+        await self.comment(number, key=STATUS, text=text, priority=priority)
 
     async def hold(self, number: int, *, why: str) -> None:
         """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
         await self.comment(number, key="hold", text=why)
         await self._author.write("POST", self._url("issues", number, "labels"), {"labels": [self._config.human_label]})
 
-    async def set_labels(self, number: int, labels: Iterable[str], *, urgent: bool = False) -> None:
-        """Exactly these labels on an issue or a pull request, in one request. Other writes go first unless `urgent`."""
-        fields, priority = {"labels": sorted(set(labels))}, Priority.WORK if urgent else Priority.SHOW
+    async def set_labels(self, number: int, labels: Iterable[str], *, priority: Priority = Priority.SHOW) -> None:
+        """Exactly these labels on an issue or a pull request, in one request."""
+        fields = {"labels": sorted(set(labels))}
         await self._author.write("PUT", self._url("issues", number, "labels"), fields, priority=priority)
 
     async def assign_team(self, number: int) -> None:
@@ -186,7 +182,7 @@ class Writer(Reader, Leases):
         others = [label for label in pull.labels if label != self._config.approved_label]
         if approved or len(others) < len(pull.labels):
             labels = [*others, *([self._config.approved_label] if approved else [])]
-            await self.set_labels(pull.number, labels, urgent=True)
+            await self.set_labels(pull.number, labels, priority=Priority.WORK)
         if verdict is not None and verdict.by is not None:
             said = f"{verdict.outcome.value.replace('_', ' ').lower()}: {verdict.by.agent} ({verdict.by.provider})"
             state = "success" if approved else "failure"
@@ -207,9 +203,9 @@ class Writer(Reader, Leases):
         labels = set(self._spelled(found.label_names))
         passing = {self._config.working_label, self._config.review_label}
         if passing & labels:
-            await self.set_labels(issue, labels - passing)
+            await self.set_labels(issue, labels - passing, priority=Priority.FINISH)
         if note is not None:
-            await self.show_status(issue, note)
+            await self.show_status(issue, note, priority=Priority.FINISH)
         await self.remove_claim(issue)
         return pull.merge_commit_sha
 

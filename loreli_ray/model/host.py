@@ -32,6 +32,10 @@ class Budget(Value):
     offset: float = 0.0
     errors: dict[str, int] = Field(default={})
 
+    def used_up(self, reserve: float) -> bool:
+        """Whether no more is left than the share `reserve` of it."""
+        return self.limit is not None and self.remaining is not None and self.remaining <= self.limit * reserve
+
 
 class AppKey(Value):
     """A GitHub App: its id, its private key in PEM, and its installation, which is found where None."""

@@ -1,4 +1,5 @@
 """The landing line: what the other side has approved is merged, one at a time, each on the base it was judged with.
+There is one line for the repository, whatever teams work on it.
 
 Only the head of the line is brought up to date, and keeps its place while the new head is judged: so each pull request
 is judged anew once, not once for every other that lands before it. What can't go on leaves the line: a conflict and a
@@ -14,17 +15,17 @@ from loreli_ray.policy.trust import objected
 from loreli_ray.roles import feedback
 from loreli_ray.roles.tick import Tick
 
-#: How long, in seconds, one that is being judged anew keeps the others waiting.
+#: How long, in seconds, one that is being judged anew, or is another team's, keeps the others waiting.
 PATIENCE = 1800.0
 
 
 def land(tick: Tick) -> Iterator[Intent]:
     """The first that can land, and those behind it should the host refuse it; or the update that the first needs."""
-    for pull in tick.pulls:
+    for pull in tick.all_pulls:
         if not _in_line(pull, tick=tick):
             continue
         assert pull.by is not None
-        if not _ready(pull, tick=tick):
+        if tick.elsewhere(pull) or not _ready(pull, tick=tick):
             if _waits_too_long(pull, tick=tick):
                 continue
             return
@@ -99,5 +100,7 @@ def _ready(pull: Pull, *, tick: Tick) -> bool:
 
 
 def _waits_too_long(pull: Pull, *, tick: Tick) -> bool:
+    """Nobody waits for ever for what is judged anew, or is another team's; for checks there is `escalate`."""
     verdict = pull.last_verdict
-    return verdict is not None and not pull.approved and tick.now - verdict.at > PATIENCE
+    ours = pull.approved and not tick.elsewhere(pull)
+    return verdict is not None and not ours and tick.now - verdict.at > PATIENCE

@@ -38,20 +38,25 @@ class Tick:
 
     @cached_property
     def pulls(self) -> tuple[Pull, ...]:
-        """The pull requests that are this session's to bring home, oldest first.
+        """The pull requests that are this session's to bring home, oldest first: no other one holds the claim."""
+        return tuple(pull for pull in self.all_pulls if not self.elsewhere(pull))
 
-        Of each workable issue the latest, unless a later claim has made it stale or another session holds the claim.
-        """
+    @cached_property
+    def all_pulls(self) -> tuple[Pull, ...]:
+        """Of each workable issue the latest pull request, unless a later claim has made it stale; oldest first."""
         found: list[Pull] = []
         for issue in self.workable:
             pull, claim = self.snapshot.pull_for(issue.number), self.snapshot.claim(issue.number)
             if pull is None or pull.by is None:
                 continue
-            current = claim is None or claim.generation == pull.by.generation
-            elsewhere = claim is not None and claim.session != self.session and claim.held(self.now)
-            if current and not elsewhere:
+            if claim is None or claim.generation == pull.by.generation:
                 found.append(pull)
         return tuple(sorted(found, key=lambda pull: pull.number))
+
+    def elsewhere(self, pull: Pull) -> bool:
+        """Whether another session looks after it."""
+        claim = self.snapshot.claim(pull.by.issue) if pull.by is not None else None
+        return claim is not None and claim.session != self.session and claim.held(self.now)
 
     def unsettled(self, issue: int) -> Merged | None:
         """The merged pull request of an open issue whose claim is still as it was when it was merged."""

@@ -52,9 +52,9 @@ class Team:
     def status(self) -> dict[str, Any]:
         return self._patiently(lambda: self.client.status())
 
-    def until(self, condition: Callable[[dict[str, Any]], Any], what: str) -> Any:
+    def until(self, condition: Callable[[dict[str, Any]], Any], what: str, *, seconds: float = _DEADLINE) -> Any:
         """What `condition` returns of the status once it is true."""
-        deadline = time.monotonic() + _DEADLINE
+        deadline = time.monotonic() + seconds
         while True:
             status = self.status()
             found = condition(status)
@@ -62,10 +62,10 @@ class Team:
                 return found
             if time.monotonic() > deadline:
                 kinds = [(e["kind"], e["agent"], e["text"][:60]) for e in status["events"][-12:]]
-                pytest.fail(f"it did not happen in {_DEADLINE:g} s: {what}\n{status['agents']}\n{kinds}")
+                pytest.fail(f"it did not happen in {seconds:g} s: {what}\n{status['agents']}\n{kinds}")
             time.sleep(0.05)
 
-    def until_landed(self) -> list[dict[str, Any]]:
+    def until_landed(self, *, seconds: float = _DEADLINE) -> list[dict[str, Any]]:
         """What was landed, once every issue is and the agents have gone."""
         issues = set(self.stage.issues)
         done = self.until(
@@ -73,6 +73,7 @@ class Team:
                 {d["issue"] for d in s["landed"]} == issues and not s["issues"] and not s["agents"] and s["landed"]
             ),
             "all issues landed, all agents gone",
+            seconds=seconds,
         )
         assert len(done) == len(issues), f"something was landed twice: {done}"
         return done
@@ -181,13 +182,18 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
         playbook: Path | None = None,
         issues: tuple[tuple[str, str], ...] | None = None,
         around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+        beside: Team | None = None,
         **sections: dict[str, Any],
     ) -> Team:
-        """`sections` change the demo's configuration."""
-        stage = DemoStage(issues=issues, around=around)
-        stages.append(stage)
+        """`sections` change the demo's configuration. `beside`: on that team's repository, from a home of its own."""
+        if beside is None:
+            stages.append(DemoStage(issues=issues, around=around))
+        else:
+            beside.session.leave()
+        stage = stages[-1] if beside is None else beside.stage
         config = stage.config(agents=agents, pace=pace, playbook=playbook)
         values = config.model_dump(mode="json")
+        values["home"] = str(stage.folder / f"home-{len(made)}")
         for name, keys in sections.items():
             values[name] |= keys
         config = Config.model_validate(values)
@@ -201,6 +207,10 @@ def team(head: RayHead, request: pytest.FixtureRequest) -> Iterator[Callable[...
         yield make
     finally:
         for found in made:
-            found.session.stop(grace=2.0, say=lambda _: None)
+            session = found.session
+            if len(made) > 1:  # only one of them is the one that this process joined Ray for
+                session.leave()
+                session = Session.join(session.settings, address=head.address, say=lambda _: None)
+            session.stop(grace=2.0, say=lambda _: None)
         for stage in stages:
             stage.close(keep=False)

@@ -11,21 +11,21 @@ from tests.forge.forge_kit import OWNER
 GARDEN = f'repository(owner: "{OWNER}", name: "garden")'
 
 
-def post(client: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
+def post(client: httpx.Client, query: str, /, **variables: Any) -> dict[str, Any]:
     """The whole answer: `data` and `errors`."""
     answer = client.post("/graphql", json={"query": query, "variables": variables})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def ask(client: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
+def ask(client: httpx.Client, query: str, /, **variables: Any) -> dict[str, Any]:
     """The data of a query that must succeed."""
     answer = post(client, query, **variables)
     assert "errors" not in answer, answer["errors"]
     return answer["data"]
 
 
-def complaint(client: httpx.Client, query: str, **variables: Any) -> dict[str, Any]:
+def complaint(client: httpx.Client, query: str, /, **variables: Any) -> dict[str, Any]:
     """The only error of a query that must fail."""
     errors = post(client, query, **variables)["errors"]
     assert len(errors) == 1, errors

@@ -98,7 +98,7 @@ def test_pushes_are_told(house: House, owner: httpx.Client) -> None:
     copy.commit("bed", {"bed.md": "lilies\n"})
     copy.push("+bed")
     copy.push(":bed")
-    assert names(told(owner, 1)) == [("head_ref_force_pushed", None), ("head_ref_deleted", None), ("closed", None)]
+    assert names(told(owner, 1)) == [(name, OWNER) for name in ("head_ref_force_pushed", "head_ref_deleted", "closed")]
 
 
 def test_githubkit_reads_the_timeline(house: House, owner: httpx.Client, collaborator: httpx.Client) -> None:

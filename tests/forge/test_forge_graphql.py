@@ -165,6 +165,8 @@ def test_pages(owner: httpx.Client) -> None:
         found = complaint(owner, query, **bounds)
         return found["type"], found["path"]
 
+    counted = ask(owner, "{" + GARDEN + " { issues { totalCount } labels { __typename } } }")["repository"]
+    assert counted["issues"] == {"totalCount": 7}  # a mere size needs no bounds, on GitHub either
     path = ["repository", "issues"]
     assert error() == ("MISSING_PAGINATION_BOUNDARIES", path)
     assert error(first=101) == error(last=-1) == ("EXCESSIVE_PAGINATION", path)
@@ -273,6 +275,23 @@ def test_changes(house: House, owner: httpx.Client, collaborator: httpx.Client, 
     assert refusal(owner, "createIssue", repositoryId=own, title="x")[0] == "NOT_FOUND"
 
 
+def test_who_is_asked_to_review(house: House, owner: httpx.Client) -> None:
+    house.branch("bed", {"bed.md": "x\n"})
+    house.pull(owner, "bed")
+    query = (
+        "{" + GARDEN + " { pullRequest(number: 1) { mergeStateStatus reviewRequests(first: 5) "
+        "{ totalCount nodes { id requestedReviewer { ... on User { login } } } } } } }"
+    )
+    assert ask(owner, query)["repository"]["pullRequest"]["reviewRequests"]["totalCount"] == 0
+    owner.post(f"{HOME}/pulls/1/requested_reviewers", json={"reviewers": [COLLABORATOR]})
+    pull = ask(owner, query)["repository"]["pullRequest"]
+    asked = pull["reviewRequests"]["nodes"]
+    assert [one["requestedReviewer"]["login"] for one in asked] == [COLLABORATOR]
+    assert pull["mergeStateStatus"] == owner.get(f"{HOME}/pulls/1").json()["mergeable_state"].upper() == "CLEAN"
+    node = "query ($id: ID!) { node(id: $id) { ... on ReviewRequest { pullRequest { number } } } }"
+    assert ask(owner, node, id=asked[0]["id"])["node"]["pullRequest"]["number"] == 1
+
+
 def test_who_edited_a_text(house: House, owner: httpx.Client, stranger: httpx.Client) -> None:
     """A new title is an event, a new body is not."""
     house.branch("bed", {"bed.md": "x\n"})
@@ -334,6 +353,27 @@ def test_what_is_not_there(owner: httpx.Client, stranger: httpx.Client, house: H
         assert error["message"].endswith("with the number of 9.")
     nothing = ask(owner, "{" + GARDEN + ' { ref(qualifiedName: "no") { id } object(expression: "no") { id } } }')
     assert nothing["repository"] == {"ref": None, "object": None}
+
+
+def test_search_and_reactions(owner: httpx.Client, stranger: httpx.Client, house: House) -> None:
+    house.forge.add_repository(f"{OWNER}/cellar", private=True)
+    owner.post(f"/repos/{OWNER}/cellar/issues", json={"title": "red tulips"})
+    for title in ("red roses", "blue roses", "red tulips"):
+        owner.post(f"{HOME}/issues", json={"title": title, "labels": ["bug"] if "red" in title else []})
+    query = (
+        "query ($query: String!) { search(query: $query, type: ISSUE, first: 5) "
+        "{ issueCount nodes { ... on Issue { title repository { name } } } } }"
+    )
+    found = ask(stranger, query, query=f"repo:{OWNER}/garden label:bug sort:created-asc")["search"]
+    assert [one["title"] for one in found["nodes"]] == ["red roses", "red tulips"]
+    assert ask(owner, query, query="tulips")["search"]["issueCount"] == 2
+    assert ask(stranger, query, query="tulips")["search"]["issueCount"] == 1
+    assert complaint(owner, query, query="is:nonsense")["type"] == "UNPROCESSABLE"
+    owner.post(f"{HOME}/issues/1/reactions", json={"content": "heart"})
+    groups = "reactionGroups { content viewerHasReacted users { totalCount } }"
+    shown = ask(stranger, "{" + GARDEN + f" {{ issue(number: 1) {{ {groups} }} }} }}")["repository"]["issue"]
+    hearts = [one for one in shown["reactionGroups"] if one["content"] == "HEART"]
+    assert hearts == [{"content": "HEART", "viewerHasReacted": False, "users": {"totalCount": 1}}]
 
 
 def test_git(house: House, owner: httpx.Client) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import jsonschema_rs
 import pytest
+from starlette.responses import JSONResponse
+from typer.testing import CliRunner
 
+from loreli_ray.cli.forge import app
 from loreli_ray.forge.rest import ROUTES
-from tests.forge.api_judge import DESCRIPTION, verdict
-from tests.forge.forge_kit import HOME, House
+from tests.forge.api_judge import DESCRIPTION, Judge, verdict
+from tests.forge.forge_kit import HOME, OWNER, House
 
 
 def test_every_route_is_described(house: House) -> None:
@@ -17,6 +22,21 @@ def test_every_route_is_described(house: House) -> None:
     described = {(method, path) for path, methods in DESCRIPTION["paths"].items() for method in methods}
     assert described == {(operation.method.lower(), operation.path_format) for operation in ROUTES}
     assert len(described) == len(ROUTES)  # none hides another
+
+
+def test_it_can_be_printed() -> None:
+    printed = CliRunner().invoke(app, ["openapi"])
+    assert json.loads(printed.output) == DESCRIPTION
+
+
+async def test_the_judge_hears_every_answer() -> None:
+    judge = Judge()
+    wrong = judge(JSONResponse({"login": OWNER}))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(wrong), base_url="http://x/api/v3") as client:
+        await client.get("/user")
+        await client.get("/nothing-that-is-described")
+    assert len(judge.complaints) == 1
+    assert judge.complaints[0].startswith("GET /api/v3/user: 200: ")
 
 
 def test_its_schemas_are_schemas() -> None:

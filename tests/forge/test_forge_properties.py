@@ -38,7 +38,7 @@ CHECKS: list[Any] = [
     DESCRIBED.content_type_conformance,
     DESCRIBED.response_schema_conformance,
 ]
-EXAMPLES = 6  # of each operation
+EXAMPLES = 5  # of each operation
 
 # What leads to something that is there; some requests take what schemathesis made up.
 PATH: dict[str, Any] = {

@@ -14,6 +14,7 @@ from loreli_ray.config import HubConfig
 from loreli_ray.errors import Conflict, Unavailable
 from loreli_ray.git import git
 from loreli_ray.hub import Hub, markers
+from loreli_ray.hub.queue import Priority
 from loreli_ray.identity import Side
 from loreli_ray.model import Outcome
 from tests.hub.hub_kit import JUDGE, REPOSITORY, TEAM, Answer, Asked, House, Wire, by, forward
@@ -89,7 +90,7 @@ async def _everything(hub: Hub, house: House, first: int, second: int) -> None:
     await hub.assign_team(second)
     await hub.unassign_team(second)
     for text in ("First.", "Second."):
-        await hub.comment(first, key="status", text=text, urgent=False)
+        await hub.comment(first, key="status", text=text, priority=Priority.SHOW)
     await hub.hold(second, why="Why?")
     number = await hub.submit_pull(head="kira/1-work", title="Work", body="Did it.", by=by(issue=first))
     assert await hub.submit_pull(head="kira/1-work", title="Better", body="Did it.", by=by(issue=first)) == number

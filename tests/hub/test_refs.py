@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from loreli_ray.git import git
+from loreli_ray.errors import Refused
+from loreli_ray.git import GitCredential, git
 from loreli_ray.hub import refs as module
-from loreli_ray.hub.refs import Refs
-from tests.hub.hub_kit import no_keys
+from loreli_ray.hub.refs import READ_TRIES, Refs
+from tests.hub.hub_kit import REPOSITORY, Answer, Asked, House, Wire, forward, no_keys
 
 
 @pytest.fixture
@@ -73,3 +74,31 @@ async def test_what_a_killed_cleaning_left_does_not_matter(refs: Refs, tmp_path:
     await again.open()
     assert set(await again.fetch("refs/x")) == {"refs/x/1"}
     await renew(again, 1, seen=seen)
+
+
+@pytest.mark.parametrize("answer", [None, Answer(503), Answer(429)], ids=["cut", "503", "429"])
+async def test_reads_are_asked_again(house: House, tmp_path: Path, answer: Answer | None) -> None:
+    def respond(asked: Asked) -> Answer | None:
+        return answer if len(wire.asked) < READ_TRIES else forward(asked, to=house.server.url)
+
+    with Wire(respond, clock=house.clock) as wire:
+        refs = _over(wire, tmp_path, house)
+        await refs.open()
+        assert "refs/heads/main" in await refs.list("refs/heads/main")
+    assert len(wire.asked) == READ_TRIES + 1, "git asks twice: for the service, and for the refs"
+
+
+async def test_a_refusal_is_not_asked_again(house: House, tmp_path: Path) -> None:
+    with Wire(lambda _: Answer(403), clock=house.clock) as wire:
+        refs = _over(wire, tmp_path, house)
+        await refs.open()
+        with pytest.raises(Refused):
+            await refs.list("refs/heads/main")
+    assert len(wire.asked) == 1
+
+
+def _over(wire: Wire, folder: Path, house: House) -> Refs:
+    async def keys() -> GitCredential | None:
+        return house.credential(url=wire.url)
+
+    return Refs(folder / "over.git", remote=f"{wire.url}/{REPOSITORY}.git", keys=keys)

@@ -15,6 +15,7 @@ TEXT_MAX = 512 * 1024
 _BAD = {"failure", "timed_out", "cancelled", "action_required", "startup_failure", "stale"}
 
 constants("Blob", isTruncated=False)
+constants("CheckRun", checkSuite=None)
 
 
 def commit_node(context: Context, repository: Repository, sha: str) -> Node[Commit] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from graphql import GraphQLAbstractType, GraphQLError
+from graphql import FieldNode, GraphQLAbstractType, GraphQLError
 from pydantic import ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel, to_snake
 
@@ -66,6 +66,12 @@ class GitObject:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    pull: Pull
+    reviewer: User
+
+
+@dataclass(frozen=True, slots=True)
 class PullCommit:
     """A commit as part of a pull request."""
 
@@ -83,6 +89,7 @@ KINDS: Mapping[type, str] = {
     Review: "PullRequestReview",
     ReviewComment: "PullRequestReviewComment",
     PullCommit: "PullRequestCommit",
+    ReviewRequest: "ReviewRequest",
     FileChange: "PullRequestChangedFile",
     Commit: "Commit",
     Ref: "Ref",
@@ -205,11 +212,24 @@ def _parse(model: type[Input], value: Mapping[str, Any]) -> Input:
 def resolve(source: Any, info: Any, **arguments: Any) -> Any:
     """graphql-core's `field_resolver`; `info` is its `GraphQLResolveInfo`, whose type depends on Python's version."""
     found = _RESOLVERS.get((info.parent_type.name, info.field_name))
+    if found and arguments.get("first") is None and arguments.get("last") is None and _only_counts(info):
+        arguments["first"] = 0
     if found:
         return found(info.context, source, **{_snake(name): value for name, value in arguments.items()})
     if isinstance(source, dict):
         return source.get(info.field_name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return getattr(record_of(source), _snake(info.field_name))
+
+
+_SIZES = ("totalCount", "issueCount", "__typename")
+
+
+def _only_counts(info: Any) -> bool:
+    """Whether a connection is asked for nothing but its size: then GitHub wants no `first` or `last`."""
+    if not str(info.return_type).rstrip("!").endswith("Connection"):
+        return False
+    asked: list[object] = [one for node in info.field_nodes for one in node.selection_set.selections]
+    return all(isinstance(one, FieldNode) and one.name.value in _SIZES for one in asked)
 
 
 def resolve_type(value: Any, _info: object, _abstract: GraphQLAbstractType) -> str:
@@ -241,6 +261,8 @@ def _key(source: Any) -> object:
     record = record_of(source)
     if isinstance(record, PullCommit):
         return f"{record.pull.id}:{record.commit.sha}"
+    if isinstance(record, ReviewRequest):
+        return f"{record.pull.id}:{record.reviewer.id}"
     if isinstance(record, FileChange):
         return f"{source.repository.id}:{record.path}"
     if isinstance(record, (Commit, GitObject)):

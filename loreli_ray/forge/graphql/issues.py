@@ -8,6 +8,7 @@ from loreli_ray.forge.graphql import nodes
 from loreli_ray.forge.graphql.connections import Shape, connection
 from loreli_ray.forge.graphql.fields import Context, Node, constants, record_of, resolver, unknown
 from loreli_ray.forge.issues import Filter
+from loreli_ray.forge.reactions import Subject
 from loreli_ray.forge.records import Comment, Discussion, DiscussionComment, Issue, Pull, Repository, Review, User
 from loreli_ray.forge.refusal import Refusal
 from loreli_ray.forge.rest import pull_shapes
@@ -16,7 +17,8 @@ NUMBERED = ("Issue", "PullRequest")
 SAID = (*NUMBERED, "IssueComment", "PullRequestReview", "PullRequestReviewComment", "Discussion", "DiscussionComment")
 
 constants("Discussion", locked=False)
-constants("IssueComment", isMinimized=False)
+constants("IssueComment", isMinimized=False, minimizedReason=None)
+constants("IssueComment", "PullRequestReview", includesCreatedEdit=False)
 
 
 # Finding them ------------------------------------------------------------------------------------------------------
@@ -60,9 +62,33 @@ def issues(
         direction=(order_by or {}).get("direction", "ASC").lower(),
     )
     found = [one for one in context.forge.issues.list(repository, chosen) if not one.is_pull]
-    named = wanted.get("labels") or labels
-    kept = [Node(repository, one) for one in found if not named or carries(context, one, named)]
+    named, mentioned = wanted.get("labels") or labels, wanted.get("mentioned")
+    kept = [
+        Node(repository, one)
+        for one in found
+        if (not named or carries(context, one, named)) and (not mentioned or f"@{mentioned}" in (one.body or ""))
+    ]
     return connection(context, "issues", kept, **page)
+
+
+@resolver("search", "Query")
+def search(context: Context, _source: None, *, query: str, type: str, **page: Any) -> Shape:
+    """Issues and pull requests, newest first; one may say `sort:updated-asc` and the like among the words."""
+    del type
+    words = [word for word in query.split() if not word.startswith("sort:")]
+    asked = next((word for word in query.split() if word.startswith("sort:")), "").removeprefix("sort:")
+    sort, _, order = asked.partition("-")
+    visible = [one for one in context.forge.all_repositories() if context.sees(one)]
+    for repository in visible:
+        context.refresh(repository)
+    found = context.forge.search.issues(
+        " ".join(words),
+        visible=visible,
+        sort=sort if sort in ("updated", "comments") else "created",
+        order="asc" if order == "asc" else "desc",
+    )
+    kept = [nodes.issue(context, issue) for issue, _ in found]
+    return connection(context, "search", kept, issueCount=len(kept), **page)
 
 
 def carries(context: Context, issue: Issue, names: list[str]) -> bool:
@@ -181,6 +207,34 @@ def comments(context: Context, source: Node[Issue], *, order_by: dict[str, str] 
     number = source.record.number
     found = context.forge.issues.comments(source.repository, number=number, sort=sort, direction=direction)
     return connection(context, "comments", [Node(source.repository, one) for one, _ in found], **page)
+
+
+@resolver("reactionGroups", *NUMBERED, "IssueComment")
+def reaction_groups(context: Context, source: Node[Any]) -> list[Shape]:
+    subject: Subject = "comment" if isinstance(source.record, Comment) else "issue"
+    found = context.forge.reactions.list(subject, source.record.id)
+    by_content = {name: [one.user_id for one in found if one.content == word] for word, name in _REACTIONS.items()}
+    return [
+        {"content": name, "who": people, "viewerHasReacted": context.viewer.id in people}
+        for name, people in by_content.items()
+    ]
+
+
+@resolver("users", "ReactionGroup")
+def reactors(context: Context, group: Shape, **page: Any) -> Shape:
+    return connection(context, "users", [context.shapes.user_by_id(one) for one in group["who"]], **page)
+
+
+_REACTIONS = {
+    "+1": "THUMBS_UP",
+    "-1": "THUMBS_DOWN",
+    "laugh": "LAUGH",
+    "hooray": "HOORAY",
+    "confused": "CONFUSED",
+    "heart": "HEART",
+    "rocket": "ROCKET",
+    "eyes": "EYES",
+}
 
 
 # Comments ----------------------------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def delete_ref(context: Context, body: DeleteRef) -> Shape:
 def _move(context: Context, repository: Repository, updates: list[RefUpdate], what: str) -> None:
     _need_write(context, repository, what)
     update(context.forge.git(repository), updates, default_branch=repository.default_branch)
-    context.forge.pushed(repository)
+    context.forge.pushed(repository, actor=context.viewer)
 
 
 # Repositories ------------------------------------------------------------------------------------------------------
@@ -276,6 +276,13 @@ class MergePull(Input):
     merge_method: Literal["MERGE", "SQUASH", "REBASE"] | None = None
 
 
+class AddReview(Input):
+    pull_request_id: str
+    event: Literal["APPROVE", "COMMENT", "REQUEST_CHANGES"]
+    body: Text | None = None
+    commit_oid: Annotated[str | None, Field(alias="commitOID")] = None
+
+
 class ClosePull(Input):
     pull_request_id: str
 
@@ -309,6 +316,20 @@ def merge_pull(context: Context, body: MergePull) -> Shape:
         message=body.commit_body,
     )
     return {"pullRequest": nodes.find(context, body.pull_request_id), "actor": context.viewer}
+
+
+@mutation("addPullRequestReview", AddReview)
+def add_review(context: Context, body: AddReview) -> Shape:
+    found = nodes.find(context, body.pull_request_id, "PullRequest")
+    made = context.forge.reviews.create(
+        found.repository,
+        found.record.number,
+        author=context.viewer,
+        event=body.event,
+        body=body.body or "",
+        commit_id=body.commit_oid,
+    )
+    return {"pullRequestReview": Node(found.repository, made)}
 
 
 @mutation("closePullRequest", ClosePull)

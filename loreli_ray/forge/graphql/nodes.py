@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from loreli_ray.forge.graphql.fields import Context, GitObject, Node, PullCommit, Ref, problem
+from loreli_ray.forge.graphql.fields import Context, GitObject, Node, PullCommit, Ref, ReviewRequest, problem
 from loreli_ray.forge.records import (
     CheckRun,
     Comment,
@@ -143,6 +143,15 @@ def _pull_commit(context: Context, key: str) -> Any:
     raise not_found()
 
 
+def _review_request(context: Context, key: str) -> Any:
+    number, _, reviewer = key.partition(":")
+    found = pull(context, _number(number))
+    for asked in context.forge.reviews.requested(found.record):
+        if str(asked.id) == reviewer:
+            return Node(found.repository, ReviewRequest(found.record, asked))
+    raise not_found()
+
+
 def _discussion(context: Context, key: str) -> Any:
     record = context.forge.find(Discussion, _number(key))
     return Node(_with_discussions(context, record.repository_id), record)
@@ -183,6 +192,7 @@ _LOADERS: Mapping[str, Callable[[Context, str], Any]] = {
     "PullRequestReview": _review,
     "PullRequestReviewComment": _review_comment,
     "PullRequestCommit": _pull_commit,
+    "ReviewRequest": _review_request,
     "Commit": _git,
     "Tree": _git,
     "Blob": _git,

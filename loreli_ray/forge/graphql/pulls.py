@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from loreli_ray.forge import diff
-from loreli_ray.forge.checks import combined_state
 from loreli_ray.forge.diff import FileChange
 from loreli_ray.forge.graphql import nodes
 from loreli_ray.forge.graphql.commits import commit_node, rollup
 from loreli_ray.forge.graphql.connections import Shape, connection
-from loreli_ray.forge.graphql.fields import Context, Node, PullCommit, Ref, constants, resolver, unknown
+from loreli_ray.forge.graphql.fields import Context, Node, PullCommit, Ref, ReviewRequest, constants, resolver, unknown
 from loreli_ray.forge.graphql.issues import carries
 from loreli_ray.forge.graphql.repositories import find_ref, state_of
 from loreli_ray.forge.records import Pull, Repository, Review, ReviewComment, User
 from loreli_ray.forge.refusal import Refusal
 from loreli_ray.forge.repository import Commit
+from loreli_ray.forge.rest import pull_shapes
 
 _SORTS = {"CREATED_AT": "created", "UPDATED_AT": "updated"}
 _CHANGES = {"removed": "DELETED"}
 
 constants("PullRequest", isCrossRepository=False)
+constants("ReviewRequest", asCodeOwner=False)
+constants("PullRequestReview", reactionGroups=None)
 
 
 @resolver("pullRequest", "Repository")
@@ -143,14 +145,7 @@ def mergeable(context: Context, pull: Node[Pull]) -> str:
 @resolver("mergeStateStatus", "PullRequest")
 def merge_state(context: Context, pull: Node[Pull]) -> str:
     found = context.forge.pulls.mergeable(pull.repository, pull.record)
-    if found is None:
-        return "UNKNOWN"
-    if not found:
-        return "DIRTY"
-    if pull.record.draft:
-        return "DRAFT"
-    latest = context.forge.checks.latest(pull.repository, pull.record.head_sha)
-    return "UNSTABLE" if latest and combined_state(latest) != "success" else "CLEAN"
+    return pull_shapes.mergeable_state(context.shapes, pull.repository, pull.record, found).upper()
 
 
 # What it holds -----------------------------------------------------------------------------------------------------
@@ -234,6 +229,22 @@ def reviews(
         and (not author or context.shapes.user_by_id(review.author_id).login.lower() == author.lower())
     ]
     return connection(context, "reviews", found, **page)
+
+
+@resolver("reviewRequests", "PullRequest")
+def review_requests(context: Context, pull: Node[Pull], **page: Any) -> Shape:
+    asked = [ReviewRequest(pull.record, one) for one in context.forge.reviews.requested(pull.record)]
+    return connection(context, "reviewRequests", [Node(pull.repository, one) for one in asked], **page)
+
+
+@resolver("requestedReviewer", "ReviewRequest")
+def requested_reviewer(_context: Context, request: Node[ReviewRequest]) -> User:
+    return request.record.reviewer
+
+
+@resolver("pullRequest", "ReviewRequest")
+def pull_of_request(_context: Context, request: Node[ReviewRequest]) -> Node[Pull]:
+    return Node(request.repository, request.record.pull)
 
 
 @resolver("latestReviews", "PullRequest")

@@ -114,6 +114,7 @@ def user_updated(_context: Context, user: User) -> int:
 
 constants(
     "Repository",
+    parent=None,
     isFork=False,
     isDisabled=False,
     isLocked=False,
@@ -218,8 +219,19 @@ def label(context: Context, repository: Repository, *, name: str) -> Node[Label]
 
 
 @resolver("labels", "Repository")
-def labels(context: Context, repository: Repository, *, query: str | None = None, **page: Any) -> Shape:
+def labels(
+    context: Context,
+    repository: Repository,
+    *,
+    order_by: dict[str, str] | None = None,
+    query: str | None = None,
+    **page: Any,
+) -> Shape:
+    order = order_by or {"field": "CREATED_AT", "direction": "ASC"}
     found = context.forge.issues.labels(repository)
+    found.sort(
+        key=lambda one: (one.name if order["field"] == "NAME" else "", one.id), reverse=order["direction"] == "DESC"
+    )
     chosen = [Node(repository, one) for one in found if not query or query.lower() in one.name.lower()]
     return connection(context, "labels", chosen, **page)
 

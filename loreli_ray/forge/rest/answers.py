@@ -247,6 +247,7 @@ class FoundIssue(Issue):
 class FoundIssues(Answer):
     total_count: Count
     incomplete_results: bool
+    search_type: Literal["lexical"]
     items: list[FoundIssue]
 
 

@@ -88,6 +88,12 @@ def unprotect(call: Call) -> Reply:
     return Reply(status=204)
 
 
+def list_rules(call: Call) -> Reply:
+    """Rulesets are another thing than protection, and nobody can make one here."""
+    call.path("branch")
+    return call.page(list[Shape](), lambda rule: rule)
+
+
 def _tip(call: Call) -> str:
     sha = call.forge.git(call.repository).ref(f"refs/heads/{call.path('branch')}")
     if not sha:
@@ -134,4 +140,5 @@ ROUTES = [
     route("PUT", "/repos/{owner}/{repo}/branches/{branch:path}/protection", protect, answer=git_answers.Protection),
     route("DELETE", "/repos/{owner}/{repo}/branches/{branch:path}/protection", unprotect),
     route("GET", "/repos/{owner}/{repo}/branches/{branch:path}", get_branch, answer=git_answers.FullBranch),
+    route("GET", "/repos/{owner}/{repo}/rules/branches/{branch:path}", list_rules, answer=list[git_answers.Rule]),
 ]

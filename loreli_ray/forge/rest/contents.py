@@ -136,8 +136,11 @@ def _commit(call: Call, body: FileChange | FileRemoval, content: bytes | None) -
     )
     call.forge.pushed(repository, actor=call.user)
     made = git.entry(sha, path)
+    entry = pull_shapes.entry(call.shapes, repository, path, branch, made) if made else None
+    if entry:
+        del entry["download_url"]  # GitHub always has one here, and the forge has none
     return {
-        "content": pull_shapes.entry(call.shapes, repository, path, branch, made) if made else None,
+        "content": entry,
         "commit": pull_shapes.git_commit(call.shapes, repository, git.commit(sha)),
     }
 

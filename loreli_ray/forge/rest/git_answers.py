@@ -199,6 +199,10 @@ class ProtectedReviews(Answer):
     required_approving_review_count: Count
 
 
+class Rule(Answer):
+    type: str
+
+
 class Protection(Answer):
     url: str
     enforce_admins: AdminSwitch
@@ -228,7 +232,7 @@ class Entry(Answer):
     url: str
     git_url: str
     html_url: str
-    download_url: None
+    download_url: None = MAYBE
     links: EntryLinks = Field(alias="_links")
 
 

@@ -167,7 +167,7 @@ class _Builder:
         run = CheckRun(**self._details["row"])
         return "check_run", note.action, {"check_run": self._shapes.check_run(self._repository, run)}
 
-    def push(self, _note: Note) -> Built:
+    def push(self, note: Note) -> Built:
         git = self._forge.git(self._repository)
         before, after = self._details["before"], self._details["after"]
         there = git.kind(after) == "commit"
@@ -185,7 +185,7 @@ class _Builder:
             "compare": f"{web}/compare/{before[:12]}...{after[:12]}",
             "commits": [self._pushed(commit) for commit in commits],
             "head_commit": self._pushed(git.commit(after)) if there else None,
-            "pusher": {"name": self._repository.owner, "email": None},
+            "pusher": {"name": _sender(self._shapes, self._repository, note).login, "email": None},
         }  # fmt: skip
 
     def _pushed(self, commit: Commit) -> Shape:

@@ -38,9 +38,12 @@ class Window:
 
 
 class RateLimits:
-    def __init__(self, limit: int, clock: Clock) -> None:
+    """`limit` requests in each `span`, in seconds."""
+
+    def __init__(self, limit: int, clock: Clock, *, span: float = WINDOW) -> None:
         self._limit = limit
         self._clock = clock
+        self._span = span
         self._windows: dict[tuple[int, str], Window] = {}
         self._lock = threading.Lock()
 
@@ -67,6 +70,6 @@ class RateLimits:
         now = self._clock.now()
         window = self._windows.get((user_id, resource))
         if window is None or now >= window.reset:
-            window = Window(self._limit, int(now + WINDOW), resource=resource)
+            window = Window(self._limit, int(now + self._span), resource=resource)
             self._windows[user_id, resource] = window
         return window

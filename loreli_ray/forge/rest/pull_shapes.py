@@ -76,7 +76,7 @@ def full_pull(shapes: Shapes, repository: Repository, record: Pull) -> Shape:
         "merged": record.merged_at is not None,
         "merged_by": shapes.person(record.merged_by),
         "mergeable": mergeable,
-        "mergeable_state": _mergeable_state(shapes, repository, record, mergeable),
+        "mergeable_state": mergeable_state(shapes, repository, record, mergeable),
         "rebaseable": mergeable,
         "maintainer_can_modify": False,
         "comments": shapes.forge.issues.comment_count(record.id),
@@ -304,7 +304,7 @@ def _tip(shapes: Shapes, repository: Repository, branch: str, sha: str) -> Shape
     }
 
 
-def _mergeable_state(shapes: Shapes, repository: Repository, pull: Pull, mergeable: bool | None) -> str:
+def mergeable_state(shapes: Shapes, repository: Repository, pull: Pull, mergeable: bool | None) -> str:
     """The first that holds: unknown, dirty, draft, blocked, behind, unstable (a check not asked for), clean."""
     if mergeable is None:
         return "unknown"

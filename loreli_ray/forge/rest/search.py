@@ -22,7 +22,9 @@ def search_issues(call: Call, query: SearchQuery) -> Reply:
     for repository in visible:
         call.forge.pulls.refresh(repository)
     found = call.forge.search.issues(query.q, visible=visible, sort=query.sort, order=query.order)
-    return call.counted_page("items", found, lambda one: _item(call, *one), incomplete_results=False)
+    return call.counted_page(
+        "items", found, lambda one: _item(call, *one), incomplete_results=False, search_type="lexical"
+    )
 
 
 def _item(call: Call, issue: Issue, repository: Repository) -> Shape:
