@@ -61,8 +61,10 @@ class Checkouts:
         workspace = await asyncio.to_thread(Workspace, self.path(agent))
         return await asyncio.to_thread(workspace.head)
 
-    async def push(self, agent: str, *, branch: str, fence: Callable[[], Awaitable[Fence]]) -> str:
+    async def push(self, agent: str, *, branch: str, base: str, fence: Callable[[], Awaitable[Fence]]) -> str:
         """Pushes the agent's branch from the mirror, and renews its claim in the same instant; the branch's commit.
+
+        That the host merged `base` into it meanwhile is no obstacle, see `Mirror.push`.
 
         `fence` is asked right before the push; and again when the claim had moved by then, for the reactor renews it,
         too. `ToolRefused` says what the agent can do about it; `RemoteUnavailable` is not the agent's business.
@@ -71,7 +73,7 @@ class Checkouts:
         _, credential = await self._mirror()
         for _ in range(_TRIES):
             try:
-                return await asyncio.to_thread(_push, mirror, self.path(agent), branch, credential, await fence())
+                return await asyncio.to_thread(_push, mirror, self.path(agent), branch, base, credential, await fence())
             except Conflict:
                 continue
             except RemoteUnavailable:
@@ -101,10 +103,10 @@ class Checkouts:
         return Mirror(self._folder / "mirror.git", remote=remote.url), remote.credential
 
 
-def _push(mirror: Mirror, clone: Path, branch: str, credential: GitCredential, fence: Fence) -> str:
+def _push(mirror: Mirror, clone: Path, branch: str, base: str, credential: GitCredential, fence: Fence) -> str:
     """What the remote has there now is what the push expects: the claim, not the branch, decides whose it is."""
     try:
         expected = mirror.head(branch)
     except WorkspaceError:
         expected = None
-    return mirror.push(clone=clone, branch=branch, expected=expected, credential=credential, fence=fence)
+    return mirror.push(clone=clone, branch=branch, expected=expected, base=base, credential=credential, fence=fence)

@@ -154,7 +154,8 @@ class NodeDesk:
         """Pushes the agent's branch and opens or updates its pull request; `title` None keeps the present one."""
         record = await self._heard(agent)
         work = permission.assigned(record, Role.ACTION)
-        head = await self._checkouts.push(agent, branch=work.branch, fence=partial(self._fence, record, work))
+        fence = partial(self._fence, record, work)
+        head = await self._checkouts.push(agent, branch=work.branch, base=work.base, fence=fence)
         number: int | None = work.pull
         if number is None or title is not None:
             text = permission.bounded(body, what="the body", agent=agent)

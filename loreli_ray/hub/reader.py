@@ -247,7 +247,7 @@ class Reader(Host):
         return tuple(known.get(name.casefold(), name) for name in labels)
 
     def _text(self, text: str | None) -> str:
-        return clean(text, limit=self._config.max_text)
+        return clean(markers.strip(text or ""), limit=self._config.max_text)
 
     def _line(self, text: str) -> str:
         return " ".join(self._text(text).split())

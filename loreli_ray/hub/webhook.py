@@ -6,6 +6,7 @@ with the secret that the host and we share. Without a webhook the team looks eve
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import socket
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from loreli_ray.errors import UsageError
 
 PATH = "/webhook"
+_GRACE = 1  # seconds for deliveries under way
 LARGEST = 25 * 2**20  # bytes; what GitHub sends at most
 
 
@@ -40,8 +42,17 @@ class Webhook:
             raise UsageError(
                 f"can't be listened on: {error.strerror}; choose another hub.webhook", subject=where
             ) from error
-        config = uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="off")
-        await uvicorn.Server(config).serve(sockets=[listener])
+        config = uvicorn.Config(
+            self.app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=_GRACE
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(serving)
+        finally:  # cancelled itself, it would leave its sockets open
+            server.should_exit = True
+            await serving
+            listener.close()
 
     async def _receive(self, request: Request) -> Response:
         digest, size = hmac.new(self._secret, digestmod=hashlib.sha256), 0

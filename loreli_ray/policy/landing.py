@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 #: How GitHub speaks of what only its owner can change: protection, rules, and methods that are switched off.
-_GATED = re.compile(r"required|protected|rule violation|not allowed|merge queue|at least \d+ approving", re.IGNORECASE)
+_GATED = re.compile(
+    r"required|protected|rule violation|not (?:allowed|authorized)|merge queue|must (?:be|have)|code owner|approving",
+    re.IGNORECASE,
+)
 
 
 def gated(message: str) -> bool:

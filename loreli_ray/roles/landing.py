@@ -48,23 +48,28 @@ def settle(tick: Tick) -> Iterator[Intent]:
 
 
 def escalate(tick: Tick) -> Iterator[Intent]:
-    """Asks a human about checks that do not end."""
+    """Asks a human about checks that do not end, or have not begun since the approval."""
     for pull in tick.pulls:
-        checks, timeout = pull.checks, tick.config.hub.check_timeout
-        late = checks.since is not None and tick.now - checks.since > timeout
-        if pull.by is not None and checks.state is CheckState.PENDING and late and pull.approved:
+        checks, timeout, verdict = pull.checks, tick.config.hub.check_timeout, pull.verdict
+        if pull.by is None or verdict is None or not pull.approved or checks.state is not CheckState.PENDING:
+            continue
+        if tick.now - (checks.since if checks.since is not None else verdict.at) > timeout:
             names = ", ".join(run.name for run in checks.runs if run.state is CheckState.PENDING)
             why = f"checks of #{pull.number} have not ended after {timeout:g} s: {names}"
             yield AskHuman(issue=pull.by.issue, why=why)
 
 
 def stamp(tick: Tick) -> Iterator[Intent]:
-    """Writes each verdict where the host and people can see it, once; a label that a person takes off stays off."""
+    """Writes each verdict where the host and people can see it, once; a label that a person takes off stays off.
+
+    Should the last of several verdicts on one head be an approval, it takes the place of what was said before.
+    """
     label = tick.config.hub.approved_label
     for pull in tick.pulls:
         verdict = pull.verdict
         assert pull.by is not None
-        unsaid = verdict is not None and pull.stamp is CheckState.NONE
+        overruled = pull.approved and pull.stamp is CheckState.RED and label not in pull.labels
+        unsaid = verdict is not None and (pull.stamp is CheckState.NONE or overruled)
         if tick.snapshot.stamped and (unsaid or (label in pull.labels and not pull.approved)):
             yield Stamp(pull=pull, issue=pull.by.issue, verdict=verdict)
 
@@ -80,9 +85,10 @@ def _in_line(pull: Pull, *, tick: Tick) -> bool:
 
 
 def held(pull: Pull, *, tick: Tick) -> bool:
-    """The gate that people shut: they want changes, hold the pull request, or took the label of an approval off."""
+    """The gate that people shut: they want changes, hold the pull request, or took back half of an approval's stamp."""
     hub = tick.config.hub
-    vetoed = pull.approved and pull.stamp is CheckState.GREEN and hub.approved_label not in pull.labels
+    labelled = hub.approved_label in pull.labels
+    vetoed = pull.approved and pull.stamp is (CheckState.RED if labelled else CheckState.GREEN)
     return hub.human_label in pull.labels or objected(pull, config=tick.config) or (tick.snapshot.stamped and vetoed)
 
 

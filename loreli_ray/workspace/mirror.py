@@ -97,6 +97,7 @@ class Mirror:
         clone: Path,
         branch: str,
         expected: str | None,
+        base: str | None = None,
         credential: GitCredential | None = None,
         rewrite: bool = False,
         fence: Fence | None = None,
@@ -104,10 +105,10 @@ class Mirror:
         """Pushes `branch` out of an agent's clone and returns its commit.
 
         `expected`: what the remote must have there now (None: no such branch). Unless `rewrite`, the new commit must
-        descend from it, but for a mere merge of another branch, which the host makes of what is behind. Pushing what is
-        already there succeeds. Raises `WorkspaceError` when there is no such branch in the clone, when it is too large
-        or broken, or when the remote has something else or refuses; and `Conflict` when the claim of `fence` has moved:
-        nothing is pushed then.
+        descend from it, but for a mere merge of the branch `base`, which the host makes of what is behind. Pushing what
+        is already there succeeds. Raises `WorkspaceError` when there is no such branch in the clone, when it is too
+        large or broken, or when the remote has something else or refuses; and `Conflict` when the claim of `fence` has
+        moved: nothing is pushed then.
         """
         ref = self._ref(branch)
         with self.exclusive(), Shadow(clone) as shadow:
@@ -116,7 +117,7 @@ class Mirror:
                 raise WorkspaceError("there is no such branch in the clone", subject=branch)
             self._take(shadow, [oid], subject=branch)
             self._git("update-ref", f"refs/agents/{branch}", oid)
-        if expected is not None and not rewrite and not self._carries_on(oid, expected, branch=branch):
+        if expected is not None and not rewrite and not self._carries_on(oid, expected, base=base):
             remedy = f"fetch, and merge origin/{branch}"
             raise WorkspaceError(
                 f"not a fast-forward: {oid[:12]} does not contain {expected[:12]}: {remedy}", subject=branch
@@ -246,24 +247,23 @@ class Mirror:
             self._git("update-ref", f"refs/pushed/{branch}", oid)
             self._git("update-ref", "-d", f"refs/agents/{branch}")
 
-    def _carries_on(self, oid: str, expected: str, *, branch: str) -> bool:
+    def _carries_on(self, oid: str, expected: str, *, base: str | None) -> bool:
         """Whether nothing is lost when `oid` takes the place of `expected`: it descends from it, or from what a mere
-        merge, and be it of a mere merge, was made of."""
+        merge of the base, and be it of a mere merge, was made of."""
         last = expected if self._has(expected) else None
         while last is not None and not self._descends(oid, last):
-            last = self._merged_into(last, branch=branch)
+            last = self._merged_into(last, base=base) if base is not None else None
         return last is not None
 
     def _has(self, oid: str) -> bool:
         return not git("cat-file", "--batch-check", cwd=self.path, stdin=oid).endswith(" missing")
 
-    def _merged_into(self, oid: str, *, branch: str) -> str | None:
-        """What the commit merges another branch of the remote into without adding anything; None if it is no such."""
+    def _merged_into(self, oid: str, *, base: str) -> str | None:
+        """What the commit merges a state of `base` into without adding anything; None if it is no such."""
         parents = self._git("rev-list", "--parents", "--max-count=1", oid).split()[1:]
         if len(parents) != 2:
             return None
-        elsewhere = self._git("for-each-ref", "--format=%(refname)", f"--contains={parents[1]}", "refs/heads")
-        if not set(elsewhere.split()) - {self._ref(branch)}:
+        if not self._git("for-each-ref", f"--contains={parents[1]}", self._ref(base)):
             return None
         try:
             merged = self._git("merge-tree", "--write-tree", *parents)

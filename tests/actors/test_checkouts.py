@@ -117,14 +117,14 @@ def after(count: int, deed: Callable[[], Awaitable[object]], fence: Callable[[],
 
 
 async def test_a_push_is_let_through_and_renews_the_claim(place: Place) -> None:
-    assert await place.checkouts.push("kira", branch=BRANCH, fence=place.fence) == place.commit
+    assert await place.checkouts.push("kira", branch=BRANCH, base="main", fence=place.fence) == place.commit
     assert place.pushed == place.commit
     now = await place.hub.claim(1)
     assert now is not None
     assert now.continues(place.claim)
     assert now.oid != place.claim.oid
     # The same once more, as a tool is done again whose answer was lost.
-    assert await place.checkouts.push("kira", branch=BRANCH, fence=place.fence) == place.commit
+    assert await place.checkouts.push("kira", branch=BRANCH, base="main", fence=place.fence) == place.commit
 
 
 async def test_the_reactor_was_faster(place: Place) -> None:
@@ -132,7 +132,7 @@ async def test_the_reactor_was_faster(place: Place) -> None:
         place.claim = await place.hub.renew_claim(place.claim, ttl=600.0)
 
     fence = after(2, renew, place.fence)
-    assert await place.checkouts.push("kira", branch=BRANCH, fence=fence) == place.commit
+    assert await place.checkouts.push("kira", branch=BRANCH, base="main", fence=fence) == place.commit
     assert place.pushed == place.commit
 
 
@@ -140,7 +140,7 @@ async def test_somebody_else_was_faster(place: Place) -> None:
     """It is taken over after the claim was read and before the push."""
     fence = after(1, place.take_over, place.fence)
     with pytest.raises(ToolRefused, match="no longer yours"):
-        await place.checkouts.push("kira", branch=BRANCH, fence=fence)
+        await place.checkouts.push("kira", branch=BRANCH, base="main", fence=fence)
     assert place.pushed == ""
     now = await place.hub.claim(1)
     assert now is not None
@@ -154,7 +154,7 @@ async def test_a_claim_that_never_holds_still(place: Place) -> None:
         place.claim = await place.hub.renew_claim(place.claim, ttl=600.0)
 
     with pytest.raises(RemoteUnavailable, match="hold still"):
-        await place.checkouts.push("kira", branch=BRANCH, fence=after(100, renew, place.fence))
+        await place.checkouts.push("kira", branch=BRANCH, base="main", fence=after(100, renew, place.fence))
     assert place.pushed == ""
 
 
@@ -163,5 +163,5 @@ async def test_a_branch_that_somebody_moved_is_the_agents_business(place: Place)
         git("update-ref", f"refs/heads/{BRANCH}", "main", cwd=place.bare)
 
     with pytest.raises(ToolRefused, match="not where it was expected"):
-        await place.checkouts.push("kira", branch=BRANCH, fence=after(1, meddle, place.fence))
+        await place.checkouts.push("kira", branch=BRANCH, base="main", fence=after(1, meddle, place.fence))
     assert await place.hub.claim(1) == place.claim

@@ -46,12 +46,16 @@ async def no_keys() -> GitCredential | None:
 class Trouble:
     """Stands between the network and the forge: `strikes` says how to answer a request of the API in its stead.
 
-    A number is a status with the page of a proxy; None lets the forge answer.
+    A number is a status; None lets the forge answer.
     """
 
     def __init__(self) -> None:
-        self.strikes: Callable[[str, str], int | None] = lambda method, path: None  # noqa: ARG005
-        self.struck = 0
+        self.strikes: Callable[[str, str], int | None]
+        self.strike(None)
+
+    def strike(self, status: int | None, *, at: str = "") -> None:
+        """From now on all whose path ends so are answered with this status."""
+        self.strikes = lambda method, path: status if method and path.endswith(at) else None
 
     def around(self, app: ASGIApp) -> ASGIApp:
         async def between(scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +64,6 @@ class Trouble:
             if status is None:
                 await app(scope, receive, send)
                 return
-            self.struck += 1
             said = {"message": "You have exceeded a secondary rate limit"} if status == 403 else {"message": "Sorry"}
             headers = {"retry-after": "600"} if status in (403, 429) else {}
             await JSONResponse(said, status_code=status, headers=headers)(scope, receive, send)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,16 +23,6 @@ CONFIG = Config()
 @pytest.fixture
 def house(still: House) -> House:
     return still
-
-
-@pytest.fixture
-async def hub(house: House) -> AsyncIterator[Hub]:
-    opened = house.hub()
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
 
 
 def theirs(house: House, *, labels: tuple[str, ...] = ()) -> int:
@@ -250,16 +239,14 @@ async def test_an_edit_that_could_not_be_judged_yet_is_not_adopted(house: House,
     assert (await look(hub, number)).adopted_by == JUDGE
     edit(house, number, body="Also print the environment")
     for path, status in (("/events", 502), ("/graphql", 502), ("/graphql", 429)):
-        house.trouble.strikes = lambda method, where, path=path, status=status: (  # noqa: ARG005
-            status if where.endswith(path) else None
-        )
+        house.trouble.strike(status, at=path)
         seen = await hub.snapshot()
         one = seen.issue(number)
         assert seen.stale
         assert one is not None
         assert one.body != "Also print the environment" or not trusted(one, config=CONFIG)
         house.clock.advance(1000)
-    house.trouble.strikes = lambda method, path: None  # noqa: ARG005
+    house.trouble.strike(None)
     assert why(await look(hub, number))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,16 +23,6 @@ from tests.hub.test_hub import issue, rest, submitted
 @pytest.fixture
 def house(still: House) -> House:
     return still
-
-
-@pytest.fixture
-async def hub(house: House) -> AsyncIterator[Hub]:
-    opened = house.hub()
-    try:
-        await opened.open()
-        yield opened
-    finally:
-        await opened.close()
 
 
 async def settled(house: House, hub: Hub) -> Snapshot:
@@ -464,13 +454,13 @@ async def test_the_last_look_is_told_again(house: House, hub: Hub) -> None:
     first = await settled(house, hub)
     house.clock.advance(5)
     for status in (502, 429):
-        house.trouble.strikes = lambda method, path, status=status: status  # noqa: ARG005
+        house.trouble.strike(status)
         claim = await hub.claim(number) or await hub.take_claim(number, agent="a", generation=1, ttl=9e9, replaces=None)
         told = await hub.snapshot()
         assert told.stale
         assert (told.issues, told.claims) == (first.issues, (claim,))
         house.clock.advance(1000)
-    house.trouble.strikes = lambda method, path: None  # noqa: ARG005
+    house.trouble.strike(None)
     rest(house, "POST", f"/issues/{number}/comments", body="Hm")
     now = await hub.snapshot()
     assert (now.stale, len(now.issues[0].comments)) == (False, 1)
@@ -481,12 +471,12 @@ async def test_half_a_first_look_is_none(house: House, hub: Hub, missing: str) -
     number = issue(house, "One", author=STRANGER)
     rest(house, "POST", f"/issues/{number}/comments", body="Hm")
     await submitted(house, hub)
-    house.trouble.strikes = lambda method, path: 502 if path.endswith(missing) and method == "GET" else None
+    house.trouble.strike(502, at=missing)
     for _ in range(2):
         with pytest.raises(Unavailable):
             await hub.snapshot()
         assert await hub.ring()
-    house.trouble.strikes = lambda method, path: None  # noqa: ARG005
+    house.trouble.strike(None)
     seen = await hub.snapshot()
     assert not seen.stale
     assert len(seen.issues[0].comments) == 1

@@ -15,7 +15,7 @@ from loreli_ray.hub.poller import RELISTED
 from loreli_ray.identity import Side
 from loreli_ray.model import Outcome, Snapshot
 from tests.hub.hub_kit import JUDGE, STRANGER, TEAM, House, by
-from tests.hub.test_hub import issue, rest
+from tests.hub.test_hub import issue, rest, submitted
 
 STEPS = 45
 PEOPLE = (TEAM, JUDGE, STRANGER)
@@ -137,7 +137,7 @@ class World:
         self.house.trouble.strikes = lambda method, path: next(turn)  # noqa: ARG005
 
     def heal(self) -> None:
-        self.house.trouble.strikes = lambda method, path: None  # noqa: ARG005
+        self.house.trouble.strike(None)
 
 
 async def fresh(house: House, name: str) -> Snapshot:
@@ -189,3 +189,21 @@ async def _agree(house: House, hub: Hub, name: str) -> None:
     seen = await hub.snapshot()
     assert not seen.stale
     assert seen.model_dump(exclude={"at"}) == (await fresh(house, name)).model_dump(exclude={"at"})
+
+
+async def test_what_half_a_look_dropped_comes_back(still: House) -> None:
+    """All within one second, so that in the end the listing is what it was before."""
+    hub = still.hub()
+    try:
+        await hub.open()
+        number = (await submitted(still, hub)).number
+        assert len((await hub.snapshot()).pulls) == 1
+        rest(still, "PATCH", f"/pulls/{number}", state="closed")
+        still.trouble.strike(403, at="/pulls")
+        assert (await hub.snapshot()).stale
+        still.trouble.strike(None)
+        rest(still, "PATCH", f"/pulls/{number}", state="open")
+        still.clock.advance(700)
+        assert [pull.number for pull in (await hub.snapshot()).pulls] == [number]
+    finally:
+        await hub.close()

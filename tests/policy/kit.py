@@ -11,6 +11,7 @@ from loreli_ray.model import (
     Assignment,
     Authorship,
     Claim,
+    Comment,
     Facts,
     Fleet,
     Issue,
@@ -109,8 +110,27 @@ def review(
     agent: str = "bob",
     side: Side = Side.YANG,
     id: int = 1,
+    at: float = NOW - 60,
 ) -> Review:
-    return Review(id=id, outcome=outcome, commit=commit, body=f"{outcome} it", by=by(agent, side=side))
+    return Review(id=id, outcome=outcome, commit=commit, body=f"{outcome} it", by=by(agent, side=side), at=at)
+
+
+def said(
+    outcome: Outcome = Outcome.REQUEST_CHANGES,
+    *,
+    who: str = "pat",
+    association: str = "MEMBER",
+    id: int = 90,
+    **more: Any,
+) -> Review:
+    """A person's review."""
+    fields: dict[str, Any] = {"commit": "h1", "body": "Hm.", "at": NOW - 30}
+    return Review(id=id, outcome=outcome, author=who, association=association, **(fields | more))
+
+
+def comment(body: str = "Mind the gap.", *, who: str = "pat", association: str = "MEMBER", **more: Any) -> Comment:
+    fields: dict[str, Any] = {"id": 70, "at": NOW - 20}
+    return Comment(body=body, author=who, association=association, **(fields | more))
 
 
 def pull(

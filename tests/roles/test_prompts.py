@@ -45,14 +45,32 @@ def outside(text: str) -> str:
     return "".join(parts[::2])
 
 
-@given(title=HOSTILE, body=HOSTILE, said=HOSTILE, reviewing=st.booleans())
-def test_foreign_text_never_leaves_its_fence(title: str, body: str, said: str, reviewing: bool) -> None:
-    def made(title: str, body: str, said: str) -> Assignment:
+@given(title=HOSTILE, body=HOSTILE, said=HOSTILE, remark=HOSTILE, reviewing=st.booleans())
+def test_foreign_text_never_leaves_its_fence(title: str, body: str, said: str, remark: str, reviewing: bool) -> None:
+    def made(title: str, body: str, said: str, remark: str) -> Assignment:
         feedback = (Feedback(key="review-1", kind="review", text=said, by="bob"),)
-        more: dict[str, Any] = {"title": title, "body": body, "feedback": feedback}
+        remarks = (Feedback(key="comment-1@1", kind="comment", text=remark, by="pat"),)
+        more: dict[str, Any] = {"title": title, "body": body, "feedback": feedback, "remarks": remarks}
         return review_work(pull(), **more) if reviewing else work(**more)
 
-    assert outside(brief(made(title, body, said))) == outside(brief(made("Harmless", "Harmless", "Harmless")))
+    harmless = outside(brief(made(*["Harmless"] * 4)))
+    assert outside(brief(made(title, body, said, remark))) == harmless
+
+
+@pytest.mark.parametrize("reviewing", [True, False])
+def test_who_may_steer_is_said_in_a_heading(reviewing: bool) -> None:
+    remarks = tuple(Feedback(key=f"comment-{n}@1", kind="comment", text=f"Word {n}", by="pat") for n in range(2))
+    text = brief(review_work(pull(), remarks=remarks) if reviewing else work(remarks=remarks))
+    fence = FENCE.findall(text)[0]
+    for n in range(2):
+        assert f"\n## Said by pat, who may steer this work\n\n{fence}\nWord {n}\n{fence}\n" in text
+    assert "may steer this work" not in brief(review_work(pull()) if reviewing else work())
+    assert text.count(fence) == 6
+
+
+def test_a_reviewer_knows_what_was_approved_before() -> None:
+    assert "git diff h0 HEAD" in brief(review_work(pull(), approved="h0"))
+    assert "approved at" not in brief(review_work(pull()))
 
 
 @given(title=HOSTILE, body=HOSTILE)

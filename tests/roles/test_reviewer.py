@@ -12,16 +12,14 @@ from loreli_ray.model import (
     Complete,
     Dispatch,
     Feedback,
-    Forward,
     Issue,
-    Land,
     Member,
     Outcome,
     Pull,
     Review,
     Role,
 )
-from loreli_ray.roles import feedback, landing, reviewer
+from loreli_ray.roles import reviewer
 from tests.policy.kit import NOW, by, claim, issue, member, pull, review, review_work, work
 from tests.roles.kit import tick, wanted
 
@@ -142,114 +140,6 @@ def test_a_review_that_is_over_is_taken_back(things: tuple[Issue | Claim | Pull,
 
 def test_a_review_that_is_needed_goes_on() -> None:
     assert wanted(reviewer.finish, issue(), claim(), pull(mergeable=None), rey(pull())) == []
-
-
-# ── forward ──
-
-
-@pytest.mark.parametrize("outcome", [CHANGES, REMARK])
-def test_what_is_no_approval_goes_back_to_the_author_once(outcome: Outcome) -> None:
-    judged = (issue(), claim(), pull(10, review(outcome)))
-    (intent,) = wanted(feedback.forward, *judged, author())
-    assert isinstance(intent, Forward)
-    assert (intent.agent, intent.feedback.key, intent.feedback.kind, intent.feedback.by) == (
-        "ann",
-        "review-1",
-        "review",
-        "bob",
-    )
-    assert wanted(feedback.forward, *judged, author(intent.feedback, submitted=None)) == []
-
-
-def test_an_author_who_handed_in_while_the_review_came_back_is_told_again() -> None:
-    judged = (issue(), claim(), pull(10, review(CHANGES)))
-    (first,) = wanted(feedback.forward, *judged, author())
-    assert isinstance(first, Forward)
-    assert wanted(feedback.forward, *judged, author(first.feedback, submitted="h1")) == [first]
-
-
-def test_a_conflict_goes_back_once_for_each_head_also_after_an_approval() -> None:
-    (intent,) = wanted(feedback.forward, issue(), claim(), pull(10, review(), mergeable=False), author())
-    assert isinstance(intent, Forward)
-    assert intent.feedback.kind == "conflict"
-    assert "merge `origin/main`" in intent.feedback.text
-    again = (issue(), claim(), pull(mergeable=False), author(intent.feedback, submitted=None))
-    assert wanted(feedback.forward, *again) == []
-    moved = (issue(), claim(), pull(mergeable=False, head="h2"), author(intent.feedback, submitted="h2"))
-    assert len(wanted(feedback.forward, *moved)) == 1
-
-
-@pytest.mark.parametrize(
-    "things",
-    [
-        (issue(), claim(), pull(), author()),
-        (issue(), claim(), pull(10, review()), author()),
-        (issue(), claim(), pull(10, review(CHANGES))),
-        (issue(), claim(), pull(10, review(CHANGES)), member()),
-        (issue(), claim(), pull(10, review(CHANGES)), member(work=work(2))),
-        (issue(), claim(), pull(10, review(CHANGES)), member(state=AgentState.STOPPING, work=work())),
-        (issue(), claim(generation=2), pull(10, review(CHANGES)), author(generation=2)),
-        (HELD, claim(), pull(10, review(CHANGES)), author()),
-        (issue(), claim(), pull(10, *DISAGREED, head="h3"), author()),  # a human decides that
-    ],
-)
-def test_what_is_not_forwarded(things: tuple[Issue | Claim | Pull | Member, ...]) -> None:
-    assert wanted(feedback.forward, *things) == []
-
-
-# ── land ──
-
-
-def test_what_is_approved_by_the_other_side_at_this_head_lands() -> None:
-    good = pull(10, review(CHANGES, commit="h0"), review(id=2))
-    (intent,) = wanted(landing.land, issue(), claim(), good)
-    assert intent == Land(pull=good, base_head="base-0", issue=1, title=issue().title, rounds=2)
-
-
-def test_it_lands_also_without_its_author() -> None:
-    assert len(wanted(landing.land, issue(), claim(until=0), pull(10, review()))) == 1
-
-
-def test_one_that_the_host_refuses_holds_up_no_other() -> None:
-    two = pull(11, review(), author=by("cat", issue=2))
-    intents = wanted(landing.land, issue(), issue(2), claim(), claim(2, agent="cat"), pull(10, review()), two)
-    assert [intent.issue for intent in intents] == [1, 2]
-
-
-def test_the_last_verdict_on_a_head_counts_and_one_on_an_older_head_never() -> None:
-    objected, approved = review(CHANGES, id=1), review(id=2)
-    assert wanted(landing.land, issue(), claim(), pull(10, approved, objected)) == []
-    assert len(wanted(landing.land, issue(), claim(), pull(10, objected, approved))) == 1
-    late = review(CHANGES, commit="h0", id=3)
-    assert len(wanted(landing.land, issue(), claim(), pull(10, late, approved))) == 1
-
-
-@pytest.mark.parametrize(
-    "things",
-    [
-        (issue(), claim(), pull()),
-        (issue(), claim(), pull(10, review(CHANGES))),
-        (issue(), claim(), pull(10, review(REMARK))),
-        (issue(), claim(), pull(10, review(commit="h0"))),
-        (issue(), claim(), pull(10, review(), mergeable=False)),
-        (issue(), claim(), pull(10, review(), mergeable=None)),
-        (issue(), claim(), pull(10, review(), draft=True)),
-        (issue(), claim(), pull(10, review(side=Side.YIN))),
-        (issue(), claim(), pull(10, Review(id=1, outcome=Outcome.APPROVE, commit="h1", author="a stranger"))),
-        (issue(), claim(), pull(10, review()).model_copy(update={"by": None})),
-        (issue(), claim(generation=2), pull(10, review())),
-        (issue(), claim(session="another"), pull(10, review())),
-        (HELD, claim(), pull(10, review())),
-        (issue(association="NONE"), claim(), pull(10, review())),
-        (claim(), pull(10, review())),
-    ],
-)
-def test_what_does_not_land(things: tuple[Issue | Claim | Pull, ...]) -> None:
-    assert wanted(landing.land, *things) == []
-
-
-def test_one_side_alone_lands_what_it_approved() -> None:
-    assert len(wanted(landing.land, issue(), claim(), pull(10, review(side=Side.YIN)), single=True)) == 1
 
 
 # ── escalate ──
