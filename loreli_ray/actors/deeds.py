@@ -64,7 +64,8 @@ class Deeds:
             case Stamp():
                 await self._hub.call("stamp", intent.pull, intent.verdict)
             case Show():
-                await self._show(intent)
+                seen = intent.model_dump(include={"labels", "assigned", "note"})
+                await self._hub.call("show", intent.issue, **seen)
             case ClosePull():
                 await self._hub.call("close_pull", intent.pull.number, why=intent.why)
                 await self._hub.call("delete_branch", intent.pull.head_ref)
@@ -75,14 +76,6 @@ class Deeds:
                 await self._say(EventKind.ESCALATED, intent.why, "", intent.issue)
             case _:
                 assert_never(intent)
-
-    async def _show(self, intent: Show) -> None:
-        if intent.labels is not None:
-            await self._hub.call("set_labels", intent.issue, intent.labels)
-        if intent.assigned is not None:
-            await self._hub.call("assign_team" if intent.assigned else "unassign_team", intent.issue)
-        if intent.note is not None:
-            await self._hub.call("show_status", intent.issue, intent.note)
 
     async def _claim(self, intent: ClaimIssue) -> None:
         claim: Claim = await self._hub.call(

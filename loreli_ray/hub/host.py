@@ -48,6 +48,7 @@ class Host:
         self._written_reviews: Written[shapes.Review] = Written()
         self._written_comments: Written[shapes.Comment] = Written()
         self._written_statuses: Written[shapes.Status] = Written()
+        self._landed: Written[bool] = Written()
         self._accounts: frozenset[str] = frozenset()
         self._repository: shapes.Repository | None = None
         self._claims: Claims | None = None

@@ -21,7 +21,7 @@ from loreli_ray.hub.leases import Leases
 from loreli_ray.hub.queue import Priority
 from loreli_ray.hub.reader import Reader
 from loreli_ray.hub.remarks import Remark, folded, parted
-from loreli_ray.model import Authorship, Outcome, Pull, Review
+from loreli_ray.model import Authorship, Claim, Outcome, Pull, Review
 
 # GitHub's limit of a status, https://docs.github.com/en/rest/commits/statuses
 _DESCRIPTION = 140
@@ -169,13 +169,6 @@ class Writer(Reader, Leases):
         fields = {"labels": sorted(set(labels))}
         await self._author.write("PUT", self._url("issues", number, "labels"), fields, priority=priority)
 
-    async def assign_team(self, number: int) -> None:
-        """Assigns the author's account to an issue; the host leaves it out where it may not be assigned."""
-        await self._assign("POST", number)
-
-    async def unassign_team(self, number: int) -> None:
-        await self._assign("DELETE", number)
-
     async def stamp(self, pull: Pull, verdict: Review | None) -> None:
         """The team's verdict on a head for all to see: the label of an approval first, then the commit status."""
         approved = verdict is not None and verdict.outcome is Outcome.APPROVE
@@ -200,14 +193,33 @@ class Writer(Reader, Leases):
         found = await self._author.get(self._url("issues", issue), shapes.Issue, essential=True)
         if found.state == "open":
             await self.close_issue(issue)
-        labels = set(self._spelled(found.label_names))
-        passing = {self._config.working_label, self._config.review_label}
-        if passing & labels:
-            await self.set_labels(issue, labels - passing, priority=Priority.FINISH)
-        if note is not None:
-            await self.show_status(issue, note, priority=Priority.FINISH)
+        async with self._landed.alone(issue):
+            self._landed.keep(issue, value=True)
+            labels = set(self._spelled(found.label_names))
+            passing = {self._config.working_label, self._config.review_label}
+            if passing & labels:
+                await self.set_labels(issue, labels - passing, priority=Priority.FINISH)
+            if note is not None:
+                await self.show_status(issue, note, priority=Priority.FINISH)
         await self.remove_claim(issue)
         return pull.merge_commit_sha
+
+    async def show(self, number: int, *, labels: Iterable[str] | None, assigned: bool | None, note: str | None) -> None:
+        """What people see of an issue; None stays as it is. Of one that has landed meanwhile the end has been told."""
+        async with self._landed.alone(number) as landed:
+            if landed:
+                return
+            if labels is not None:
+                await self.set_labels(number, labels)
+            if assigned is not None:
+                await self._assign("POST" if assigned else "DELETE", number)
+            if note is not None:
+                await self.show_status(number, note)
+
+    async def take_claim(self, issue: int, *, agent: str, generation: int, ttl: float, replaces: Claim | None) -> Claim:
+        claim = await super().take_claim(issue, agent=agent, generation=generation, ttl=ttl, replaces=replaces)
+        self._landed.keep(issue, value=False)
+        return claim
 
     async def _assign(self, method: str, number: int) -> None:
         url, login = self._url("issues", number, "assignees"), self._author.login

@@ -86,9 +86,9 @@ async def test_every_write_meets_it_once(house: House, name: str) -> None:
 async def _everything(hub: Hub, house: House, first: int, second: int) -> None:
     await hub.ensure_labels(["loreli:human", "loreli:new"])
     await hub.set_labels(first, ["loreli", "loreli:new"])
-    await hub.assign_team(first)
-    await hub.assign_team(second)
-    await hub.unassign_team(second)
+    await hub.show(first, labels=None, assigned=True, note=None)
+    await hub.show(second, labels=None, assigned=True, note=None)
+    await hub.show(second, labels=None, assigned=False, note=None)
     for text in ("First.", "Second."):
         await hub.comment(first, key="status", text=text, priority=Priority.SHOW)
     await hub.hold(second, why="Why?")

@@ -34,11 +34,11 @@ async def test_labels_are_set_in_one_request(house: House, hub: Hub) -> None:
 async def test_assignees(house: House, hub: Hub) -> None:
     number = issue(house, "One")
     for _ in range(2):
-        await hub.assign_team(number)
+        await hub.show(number, labels=None, assigned=True, note=None)
     rest(house, "POST", f"/issues/{number}/assignees", assignees=[JUDGE])
     assert {one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]} == {TEAM, JUDGE}
     for _ in range(2):
-        await hub.unassign_team(number)
+        await hub.show(number, labels=None, assigned=False, note=None)
     assert [one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]] == [JUDGE]
 
 
