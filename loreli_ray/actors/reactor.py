@@ -63,7 +63,8 @@ class Reactor:
             try:
                 acted = await asyncio.wait_for(self._tick(), _LONG)
             except RateLimited as error:
-                return error.retry_after
+                self._log.info("the git host is to be left alone", seconds=error.retry_after, error=str(error))
+                acted = False
             if acted:
                 self._woken.set()
         with suppress(TimeoutError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from loreli_ray.clock import Clock
 from loreli_ray.config import HubConfig
-from loreli_ray.errors import NotFound, Unavailable
+from loreli_ray.errors import NotFound, RateLimited, Unavailable
+from loreli_ray.files import write_private
 from loreli_ray.git import GitCredential
 from loreli_ray.hub import markers, shapes
 from loreli_ray.hub.account import Account
@@ -19,6 +21,13 @@ from loreli_ray.model import Budget, Credentials, Remote
 STATUS = "status"
 #: The commit status that holds the team's verdict.
 VERDICT = "loreli/review"
+
+
+class _Known(shapes.Shape):
+    """What `open` learns."""
+
+    repository: shapes.Repository
+    logins: tuple[str, ...]
 
 
 class Host:
@@ -44,14 +53,20 @@ class Host:
         self._claims: Claims | None = None
 
     async def open(self) -> None:
-        """Learns the repository and the accounts. Raises `HubError` when one of them is not there."""
-        for account in self._all_accounts:
-            await account.open()
+        """Learns the repository and the accounts. Raises `HubError` when one of them is not there.
+
+        While the host limits or refuses to answer, what was learnt the last time is enough to keep the claims.
+        """
         try:
-            self._repository = await self._author.get(f"/repos/{self.repo}", shapes.Repository)
-        except NotFound as error:
-            raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
-        self._accounts = frozenset(account.login for account in self._all_accounts)
+            known = await self._learn()
+        except (RateLimited, Unavailable):
+            if not self._memory.exists():
+                raise
+            known = _Known.model_validate_json(self._memory.read_text())
+        for account, login in zip(self._all_accounts, known.logins, strict=True):
+            account.login = login
+        self._repository = known.repository
+        self._accounts = frozenset(known.logins)
         self._claims = Claims(
             self._home / "claims.git",
             remote=self._repository.clone_url,
@@ -60,6 +75,22 @@ class Host:
             offset=lambda: self.offset,
         )
         await self._claims.open()
+
+    async def _learn(self) -> _Known:
+        for account in self._all_accounts:
+            await account.open()
+        try:
+            repository = await self._author.get(f"/repos/{self.repo}", shapes.Repository)
+        except NotFound as error:
+            raise NotFound("no such repository, or the token may not see it", subject=self.repo, status=404) from error
+        known = _Known(repository=repository, logins=tuple(account.login for account in self._all_accounts))
+        with suppress(OSError):  # a full disk is no reason not to work
+            write_private(self._memory, known.model_dump_json())
+        return known
+
+    @property
+    def _memory(self) -> Path:
+        return self._home / "host.json"
 
     async def close(self) -> None:
         for account in self._all_accounts:

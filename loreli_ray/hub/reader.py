@@ -63,8 +63,8 @@ class Reader(Host):
     async def snapshot(self) -> Snapshot:
         """Open issues with our label, open pull requests, and claims; each look costs only what moved.
 
-        While the host limits or refuses to answer, the last look is told again as stale; the claims never are, for
-        they come through git. Raises `HubError` without a last look, and when git gives no answer.
+        While the host limits or refuses to answer, the last look is told again as stale, and be it that there was none;
+        the claims never are, for they come through git. Raises `HubError` when git gives no answer.
         """
         claims, base_head = await self._leases.read(self.base)
         return await self.look(claims=claims, base_head=base_head)
@@ -75,8 +75,6 @@ class Reader(Host):
         try:
             await poller.refresh(base_head=base_head)
         except (RateLimited, Unavailable):
-            if not poller.loaded:
-                raise
             stale = True
         held = poller.held
         return Snapshot(

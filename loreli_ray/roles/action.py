@@ -31,7 +31,10 @@ from loreli_ray.roles.tick import Tick
 
 
 def keep(tick: Tick) -> Iterator[Intent]:
-    """Looks after the claims that are ours: renewed while their agent has the work, given up when it has not."""
+    """Looks after the claims that are ours: renewed while their agent has the work, given up when it has not.
+
+    Of what is stale nothing follows but that who works goes on.
+    """
     workable = {issue.number for issue in tick.workable}
     for claim in tick.snapshot.claims:
         if claim.session != tick.session or claim.until == 0:
@@ -40,9 +43,9 @@ def keep(tick: Tick) -> Iterator[Intent]:
         work = member.assignment if member is not None else None
         doing = member is not None and member.live and member.spec.role is Role.ACTION
         mine = doing and (work is None or work.issue == claim.issue)
-        if not mine or claim.issue not in workable:
+        if not tick.snapshot.stale and (not mine or claim.issue not in workable):
             yield ReleaseClaim(claim=claim)
-        elif claims.due(claim, now=tick.now, claims=tick.config.claims):
+        elif mine and claims.due(claim, now=tick.now, claims=tick.config.claims):
             yield RenewClaim(claim=claim)
 
 

@@ -449,7 +449,8 @@ async def test_the_limit_is_used_up(house: House) -> None:
             assert await hub.issue_open(number)
             assert hub.budget.remaining == 0
             with pytest.raises(RateLimited):
-                await hub.snapshot()
+                await hub.pull(number)
+            assert (await hub.snapshot()).stale
         finally:
             await hub.close()
 
@@ -463,3 +464,23 @@ async def test_a_host_of_another_kind(house: House) -> None:
         assert json.loads((await hub.push_remote()).model_dump_json())["username"] == "x-access-token"
     finally:
         await hub.close()
+
+
+async def test_a_restart_while_nothing_may_be_asked(house: House, hub: Hub) -> None:
+    """Git is asked all the same, so the claims are kept."""
+    number = issue(house, "One")
+    claim = await hub.take_claim(number, agent="kira", generation=1, ttl=60, replaces=None)
+    with ForgeServer(house.forge, rate_limit=1) as poor:
+        config = HubConfig(api_url=poor.url, patience=0.0)
+        again = house.hub(config=config)
+        never = house.hub(config=config, session="another")
+        try:
+            with pytest.raises(RateLimited):
+                await never.open()
+            await again.open()
+            seen = await again.snapshot()
+            assert (seen.stale, seen.issues, [one.oid for one in seen.claims]) == (True, (), [claim.oid])
+            assert (await again.renew_claim(claim, ttl=600)).until > claim.until
+        finally:
+            await again.close()
+            await never.close()

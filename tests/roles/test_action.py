@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from loreli_ray.identity import Side
@@ -13,6 +15,7 @@ from loreli_ray.model import (
     ClosePull,
     Complete,
     Dispatch,
+    Fleet,
     Issue,
     Member,
     Outcome,
@@ -66,6 +69,17 @@ def test_the_claim_on_what_is_not_workable_is_given_up(things: tuple[Issue, ...]
 @pytest.mark.parametrize("lease", [claim(session="another"), claim(until=0)])
 def test_other_claims_and_released_ones_are_left_alone(lease: Claim) -> None:
     assert wanted(action.keep, issue(), lease) == []
+
+
+def test_what_is_stale_costs_nobody_their_claim() -> None:
+    """What the host held when it could last be asked may be nothing at all."""
+    lease = claim(until=NOW + 1)
+    old = tick(lease, BUSY)
+    stale = replace(old, snapshot=old.snapshot.model_copy(update={"stale": True}))
+    assert list(action.keep(old)) == [ReleaseClaim(claim=lease)]
+    assert list(action.keep(stale)) == [RenewClaim(claim=lease)]
+    alone = replace(stale, fleet=Fleet())
+    assert list(action.keep(alone)) == []
 
 
 # ── finish ──
