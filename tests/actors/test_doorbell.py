@@ -88,15 +88,15 @@ async def start(forge: tuple[Forge, ForgeServer], folder: Path, **hub: Any) -> H
 async def actors(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[HubActor]]:
     monkeypatch.setattr(room, "Peer", Sleeper)
     begun: list[HubActor] = []
-    before = asyncio.all_tasks()
     try:
         yield begun
     finally:
-        for task in asyncio.all_tasks() - before - {asyncio.current_task()}:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
         for actor in begun:
+            for name in ("_serving", "_listening", "_opening"):  # what ends with the process otherwise
+                task: asyncio.Task[None] = vars(actor)[name]
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await actor.close()
 
 

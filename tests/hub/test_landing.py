@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ async def test_the_head_moved(house: House, hub: Hub, other: Hub) -> None:
 
 async def test_the_host_refuses(house: House, hub: Hub, other: Hub) -> None:
     pull = await submitted(house, hub)
-    rules = {"required_status_checks": {"strict": False, "contexts": ["ci"]}, "enforce_admins": True}
+    rules: dict[str, Any] = {"required_status_checks": {"strict": False, "contexts": ["ci"]}, "enforce_admins": True}
     rules |= {"required_pull_request_reviews": None, "restrictions": None}
     rest(house, "PUT", "/branches/main/protection", **rules)
     with pytest.raises(Refused) as caught:

@@ -132,7 +132,7 @@ async def test_in_the_very_second_of_the_last_look(house: House, hub: Hub) -> No
 
 async def test_an_issue_comes_and_goes(house: House, hub: Hub) -> None:
     number = issue(house, "One", labels=())
-    for method, path, fields, there in (
+    changes: list[tuple[str, str, dict[str, Any], bool]] = [
         ("GET", "", {}, False),
         ("POST", "/labels", {"labels": ["loreli"]}, True),
         ("DELETE", "/labels/loreli", {}, False),
@@ -140,7 +140,8 @@ async def test_an_issue_comes_and_goes(house: House, hub: Hub) -> None:
         ("PATCH", "", {"state": "closed"}, False),
         ("PATCH", "", {"state": "open"}, True),
         ("PATCH", "", {"title": "Other", "body": None}, True),
-    ):
+    ]
+    for method, path, fields, there in changes:
         rest(house, method, f"/issues/{number}{path}", **fields)
         for _ in range(2):
             assert ((await hub.snapshot()).issue(number) is not None) is there, (method, path)
@@ -383,7 +384,7 @@ async def test_a_required_check_that_never_began(house: House, by_protection: bo
     wanted = () if by_protection else ("test", "loreli/review")
     if by_protection:
         required = {"strict": False, "contexts": ["test", "loreli/review"]}
-        rules = {"enforce_admins": False, "required_pull_request_reviews": None, "restrictions": None}
+        rules: dict[str, Any] = {"enforce_admins": False, "required_pull_request_reviews": None, "restrictions": None}
         rest(house, "PUT", "/branches/main/protection", required_status_checks=required, **rules)
     config = HubConfig(api_url=house.server.url, min_write_interval=0.0, required_checks=wanted)
     for reviewer in (None, JUDGE):

@@ -82,7 +82,7 @@ async def test_a_ping_is_answered_and_rings_nothing(host: httpx.AsyncClient, bel
 )
 async def test_what_is_not_signed_rings_nothing(host: httpx.AsyncClient, bell: Bell, signature: str | None) -> None:
     headers = {"X-GitHub-Event": "issues"} | ({} if signature is None else {"X-Hub-Signature-256": signature})
-    given = {name: value.encode() for name, value in headers.items()}
+    given = [(name.encode(), value.encode()) for name, value in headers.items()]
     assert (await host.post(PATH, content=BODY, headers=given)).status_code == 401
     assert bell.rung == 0
 

@@ -239,7 +239,7 @@ def test_each_verdict_is_stamped_once(outcome: Outcome) -> None:
     one, verdict = ready(10, review(outcome)), review(outcome)
     assert stamps(one) == [Stamp(pull=one, issue=1, verdict=verdict)]
     assert stamps(one, stamped=False) == []
-    done = {"stamp": GREEN, "labels": (APPROVED,)} if outcome is APPROVE else {"stamp": RED}
+    done: dict[str, Any] = {"stamp": GREEN, "labels": (APPROVED,)} if outcome is APPROVE else {"stamp": RED}
     assert stamps(ready(10, review(outcome), **done)) == []
 
 
