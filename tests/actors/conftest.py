@@ -129,13 +129,14 @@ class Team:
             return None
 
     def written(self) -> tuple[int, list[str]]:
-        """How many pull requests the git host has, open or not, and the text of every comment and review."""
+        """How many pull requests the git host has, open or not; every comment's text, every review's head and text."""
         forge = self.stage.forge
         repository = forge.repository(REPO)
         assert repository is not None
         pulls = forge.pulls.list(repository, state="all")
         texts = [comment.body for comment, _ in forge.issues.comments(repository)]
-        return len(pulls), texts + [review.body for pull in pulls for review in forge.reviews.list(pull)]
+        reviews = [f"{review.commit_id}\n{review.body}" for pull in pulls for review in forge.reviews.list(pull)]
+        return len(pulls), texts + reviews
 
     def issue(self, number: int) -> tuple[set[str], list[str]]:
         """The labels and the comments of an issue, as the git host has them."""
