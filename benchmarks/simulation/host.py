@@ -203,13 +203,15 @@ class Host:
             labels = tuple(name for name in found.labels if name != label)
             self.issues[issue] = found.model_copy(update={"labels": labels})
 
-    def show(self, issue: int, labels: tuple[str, ...] | None, note: str | None) -> None:
+    def show(self, issue: int, *, add: tuple[str, ...], remove: tuple[str, ...], note: str | None) -> None:
         """The labels and the status comment of an issue."""
-        if (found := self.issues.get(issue)) is None:
-            return
-        notes = found.notes if note is None else (Note(key="status", body=note, at=self.now),)
-        shown = {"labels": found.labels if labels is None else labels, "notes": notes}
-        self.issues[issue] = found.model_copy(update=shown)
+        for label in add:
+            self.label(issue, label)
+        for label in remove:
+            self.unlabel(issue, label)
+        if note is not None and (found := self.issues.get(issue)) is not None:
+            said = Note(key="status", body=note, at=self.now)
+            self.issues[issue] = found.model_copy(update={"notes": (said,)})
 
     def retitle(self, issue: int) -> None:
         if (found := self.issues.get(issue)) is not None:

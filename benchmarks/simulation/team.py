@@ -178,7 +178,7 @@ class Team:
             case Stamp():
                 must(False, "a verdict is stamped though nobody asks for it")
             case Show():
-                host.show(intent.issue, intent.labels, intent.note)
+                host.show(intent.issue, add=intent.add, remove=intent.remove, note=intent.note)
             case Complete():
                 self.supervisor.complete(intent.agent, intent.assignment_key)
             case AskHuman():

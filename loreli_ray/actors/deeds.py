@@ -64,7 +64,7 @@ class Deeds:
             case Stamp():
                 await self._hub.call("stamp", intent.pull, intent.verdict)
             case Show():
-                seen = intent.model_dump(include={"labels", "assigned", "note"})
+                seen = intent.model_dump(include={"add", "remove", "assigned", "note"})
                 await self._hub.call("show", intent.issue, **seen)
             case ClosePull():
                 await self._hub.call("close_pull", intent.pull.number, why=intent.why)

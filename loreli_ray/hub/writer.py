@@ -8,7 +8,7 @@ key, and one key is written by one call at a time: a listing of the host may not
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -162,20 +162,35 @@ class Writer(Reader, Leases):
     async def hold(self, number: int, *, why: str) -> None:
         """Puts an issue into a human's hands: the comment that says why, and the label that holds it."""
         await self.comment(number, key="hold", text=why)
-        await self._author.write("POST", self._url("issues", number, "labels"), {"labels": [self._config.human_label]})
+        await self.relabel(number, add=[self._config.human_label], priority=Priority.WORK)
 
-    async def set_labels(self, number: int, labels: Iterable[str], *, priority: Priority = Priority.SHOW) -> None:
-        """Exactly these labels on an issue or a pull request, in one request."""
-        fields = {"labels": sorted(set(labels))}
-        await self._author.write("PUT", self._url("issues", number, "labels"), fields, priority=priority)
+    async def relabel(
+        self,
+        number: int,
+        *,
+        add: Collection[str] = (),
+        remove: Collection[str] = (),
+        priority: Priority = Priority.SHOW,
+    ) -> None:
+        """Puts labels on an issue or a pull request, in one request, and takes others off.
+
+        Never the whole set at once: what a person sets meanwhile, `loreli:human` above all, must not get lost.
+        """
+        url = self._url("issues", number, "labels")
+        if add:
+            await self._author.write("POST", url, {"labels": sorted(add)}, priority=priority)
+        for label in sorted(remove):
+            with suppress(NotFound):  # somebody else took it off
+                await self._author.write("DELETE", f"{url}/{quote(label, safe='')}", priority=priority)
 
     async def stamp(self, pull: Pull, verdict: Review | None) -> None:
         """The team's verdict on a head for all to see: the label of an approval first, then the commit status."""
         approved = verdict is not None and verdict.outcome is Outcome.APPROVE
-        others = [label for label in pull.labels if label != self._config.approved_label]
-        if approved or len(others) < len(pull.labels):
-            labels = [*others, *([self._config.approved_label] if approved else [])]
-            await self.set_labels(pull.number, labels, priority=Priority.WORK)
+        label = {self._config.approved_label}
+        if approved:
+            await self.relabel(pull.number, add=label, priority=Priority.WORK)
+        elif label & set(pull.labels):
+            await self.relabel(pull.number, remove=label, priority=Priority.WORK)
         if verdict is not None and verdict.by is not None:
             said = f"{verdict.outcome.value.replace('_', ' ').lower()}: {verdict.by.agent} ({verdict.by.provider})"
             state = "success" if approved else "failure"
@@ -195,22 +210,28 @@ class Writer(Reader, Leases):
             await self.close_issue(issue)
         async with self._landed.alone(issue):
             self._landed.keep(issue, value=True)
-            labels = set(self._spelled(found.label_names))
             passing = {self._config.working_label, self._config.review_label}
-            if passing & labels:
-                await self.set_labels(issue, labels - passing, priority=Priority.FINISH)
+            worn = passing & set(self._spelled(found.label_names))
+            await self.relabel(issue, remove=worn, priority=Priority.FINISH)
             if note is not None:
                 await self.show_status(issue, note, priority=Priority.FINISH)
         await self.remove_claim(issue)
         return pull.merge_commit_sha
 
-    async def show(self, number: int, *, labels: Iterable[str] | None, assigned: bool | None, note: str | None) -> None:
+    async def show(
+        self,
+        number: int,
+        *,
+        add: Collection[str] = (),
+        remove: Collection[str] = (),
+        assigned: bool | None = None,
+        note: str | None = None,
+    ) -> None:
         """What people see of an issue; None stays as it is. Of one that has landed meanwhile the end has been told."""
         async with self._landed.alone(number) as landed:
             if landed:
                 return
-            if labels is not None:
-                await self.set_labels(number, labels)
+            await self.relabel(number, add=add, remove=remove)
             if assigned is not None:
                 await self._assign("POST" if assigned else "DELETE", number)
             if note is not None:

@@ -133,14 +133,15 @@ class Stamp(Value):
 
 
 class Show(Value):
-    """Show people how an issue stands: its labels, whether the team is assigned, the one status comment.
+    """Show people how an issue stands: labels of ours, whether the team is assigned, the one status comment.
 
     What is None stays as it is.
     """
 
     kind: Literal["show"] = "show"
     issue: int
-    labels: tuple[str, ...] | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
     assigned: bool | None = None
     note: str | None = None
 

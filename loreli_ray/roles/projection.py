@@ -24,22 +24,22 @@ def show(tick: Tick) -> Iterator[Intent]:
             continue
         begun = claim is not None or pull is not None
         now = stage(issue, snapshot=tick.snapshot, config=tick.config)
+        worn = _worn(now, tick=tick)
         wanted = Show(
             issue=issue.number,
-            labels=_labels(issue, now, tick=tick),
+            add=tuple(label for label, on in worn.items() if on and label not in issue.labels),
+            remove=tuple(label for label, on in worn.items() if not on and label in issue.labels),
             assigned=_assigned(issue, claim, tick=tick),
             note=_note(issue, now, claim=claim, pull=pull, tick=tick) if begun else None,
         )
-        if (wanted.labels, wanted.assigned, wanted.note) != (None, None, None):
+        if wanted != Show(issue=issue.number):
             yield wanted
 
 
-def _labels(issue: Issue, now: Stage, *, tick: Tick) -> tuple[str, ...] | None:
+def _worn(now: Stage, *, tick: Tick) -> dict[str, bool]:
+    """Each of the labels that tell the stage, and whether it should be there."""
     hub = tick.config.hub
-    ours = {hub.working_label: now in _WORKING, hub.review_label: now in _REVIEW}
-    kept = [label for label in issue.labels if ours.get(label, True)]
-    wanted = (*kept, *(label for label, there in ours.items() if there and label not in issue.labels))
-    return None if set(wanted) == set(issue.labels) else wanted
+    return {hub.working_label: now in _WORKING, hub.review_label: now in _REVIEW}
 
 
 def _assigned(issue: Issue, claim: Claim | None, *, tick: Tick) -> bool | None:

@@ -144,11 +144,10 @@ async def test_a_comment_is_there_once(place: Place, hub: Hub) -> None:
 async def test_labels_and_assignees(place: Place, hub: Hub) -> None:
     number = place.issue("One")
     await hub.ensure_labels(["loreli", "loreli:human", "loreli:working"])
-    await hub.set_labels(number, ["loreli", "loreli:working"])
-    await hub.show(number, labels=None, assigned=True, note=None)
+    await hub.show(number, add=["loreli:working"], assigned=True)
     (seen,) = (await looked(hub)).issues
     assert (set(seen.labels), seen.assignees) == ({"loreli", "loreli:working"}, (TEAM,))
-    await hub.show(number, labels=None, assigned=False, note=None)
+    await hub.show(number, assigned=False)
     await hub.hold(number, why="A human is needed.")
     place.clock.advance(5)
     (seen,) = (await looked(hub)).issues

@@ -85,10 +85,9 @@ async def test_every_write_meets_it_once(house: House, name: str) -> None:
 
 async def _everything(hub: Hub, house: House, first: int, second: int) -> None:
     await hub.ensure_labels(["loreli:human", "loreli:new"])
-    await hub.set_labels(first, ["loreli", "loreli:new"])
-    await hub.show(first, labels=None, assigned=True, note=None)
-    await hub.show(second, labels=None, assigned=True, note=None)
-    await hub.show(second, labels=None, assigned=False, note=None)
+    await hub.show(first, add=["loreli:new"], assigned=True)
+    await hub.show(second, assigned=True)
+    await hub.show(second, assigned=False)
     for text in ("First.", "Second."):
         await hub.comment(first, key="status", text=text, priority=Priority.SHOW)
     await hub.hold(second, why="Why?")
@@ -244,7 +243,7 @@ async def test_a_limit_holds_all_writes(house: House) -> None:
         hub = house.hub(config=HubConfig(api_url=wire.url, min_write_interval=1.0))
         try:
             await hub.open()
-            await asyncio.gather(*(hub.set_labels(number, ["held"]) for number in numbers))
+            await asyncio.gather(*(hub.relabel(number, add=["held"]) for number in numbers))
             assert hub.budget.queued == 0
         finally:
             await hub.close()

@@ -21,24 +21,46 @@ async def test_labels_are_made_once(house: House, hub: Hub) -> None:
     assert made["description"]
 
 
-async def test_labels_are_set_in_one_request(house: House, hub: Hub) -> None:
+def labels(house: House, number: int) -> set[str]:
+    return {one["name"] for one in rest(house, "GET", f"/issues/{number}")["labels"]}
+
+
+async def test_labels_leave_those_of_people_alone(house: House, hub: Hub) -> None:
     number = issue(house, "One", labels=("loreli", "old"))
     before = hub.budget.paid
-    await hub.set_labels(number, ["loreli", "loreli:in-review"])
+    await hub.relabel(number, add=["loreli:review", "new"])
     assert hub.budget.paid == before + 1
-    assert {one["name"] for one in rest(house, "GET", f"/issues/{number}")["labels"]} == {"loreli", "loreli:in-review"}
-    await hub.set_labels(number, [])
-    assert rest(house, "GET", f"/issues/{number}")["labels"] == []
+    rest(house, "POST", f"/issues/{number}/labels", labels=["loreli:human"])
+    for _ in range(2):
+        await hub.relabel(number, add=["loreli:working"], remove=["loreli:review", "never there"])
+    assert labels(house, number) == {"loreli", "old", "new", "loreli:human", "loreli:working"}
+
+
+async def test_nothing_is_shown_after_the_end(house: House, hub: Hub) -> None:
+    """What was on its way when the issue landed comes too late; a new claim begins anew."""
+    number = issue(house, "One", labels=("loreli", "loreli:review"))
+    house.branch("kira/1-work", {"work.txt": "done\n"})
+    pull = await hub.pull(await hub.submit_pull(head="kira/1-work", title="Work", body="Did it.", by=by(issue=number)))
+    assert pull is not None
+    await hub.merge(pull, title="Work", message="")
+    await hub.settle(pull.number, issue=number, note="**landed**")
+    await hub.show(number, add=["loreli:working"], assigned=True, note="**approved**")
+    assert labels(house, number) == {"loreli"}
+    (comment,) = rest(house, "GET", f"/issues/{number}/comments")
+    assert comment["body"].startswith("**landed**")
+    await hub.take_claim(number, agent="kira", generation=2, ttl=60, replaces=None)
+    await hub.show(number, add=["loreli:working"])
+    assert labels(house, number) == {"loreli", "loreli:working"}
 
 
 async def test_assignees(house: House, hub: Hub) -> None:
     number = issue(house, "One")
     for _ in range(2):
-        await hub.show(number, labels=None, assigned=True, note=None)
+        await hub.show(number, assigned=True)
     rest(house, "POST", f"/issues/{number}/assignees", assignees=[JUDGE])
     assert {one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]} == {TEAM, JUDGE}
     for _ in range(2):
-        await hub.show(number, labels=None, assigned=False, note=None)
+        await hub.show(number, assigned=False)
     assert [one["login"] for one in rest(house, "GET", f"/issues/{number}")["assignees"]] == [JUDGE]
 
 

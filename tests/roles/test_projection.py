@@ -48,9 +48,10 @@ def shown(*things: Issue | Claim | Pull, **host: Any) -> Show | None:
     ],
 )
 def test_labels(before: tuple[str, ...], things: tuple[Claim | Pull, ...], after: tuple[str, ...] | None) -> None:
-    found = shown(labelled(*before), *things)
-    labels = found.labels if found is not None else None
-    assert (None if labels is None else set(labels)) == (None if after is None else {"loreli", *after})
+    found = shown(labelled(*before), *things) or Show(issue=1)
+    assert not set(found.add) & set(before)
+    assert set(found.remove) <= set(before)
+    assert {*before, *found.add} - set(found.remove) == set(before if after is None else after)
 
 
 def test_two_teams_do_not_write_over_each_other() -> None:
