@@ -236,7 +236,7 @@ async def test_a_limit_holds_all_writes(house: House) -> None:
     answers: Iterator[Answer] = iter([Answer(429, headers={"retry-after": "20"})])
 
     def respond(asked: Asked) -> Answer:
-        found = next(answers, None) if asked.method == "PUT" else None
+        found = next(answers, None) if asked.method == "POST" else None
         return found or forward(asked, to=house.server.url)
 
     with Wire(respond, clock=house.clock) as wire:
@@ -247,7 +247,7 @@ async def test_a_limit_holds_all_writes(house: House) -> None:
             assert hub.budget.queued == 0
         finally:
             await hub.close()
-    times = [asked.at for asked in wire.asked if asked.method == "PUT"]
+    times = [asked.at for asked in wire.asked if asked.method == "POST"]
     assert [round(after - times[0], 3) for after in times] == [0, 20, 21, 22, 23]
     for number in numbers:
         assert [label["name"] for label in rest(house, "GET", f"/issues/{number}")["labels"]] == ["held"]
