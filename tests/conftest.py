@@ -1,4 +1,4 @@
-"""For all tests: programs that they start can be interrupted, also when whoever started the tests can't be."""
+"""For all tests: however a run is ended, by Ctrl-C or by a time-out of CI, what its tests started ends with it."""
 
 from __future__ import annotations
 
@@ -8,5 +8,7 @@ from tests.node_kit import emulated
 
 __all__ = ["emulated"]  # a fixture
 
-# A shell ignores SIGINT for what it starts in the background, and every process beneath inherits that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell ignores SIGINT for what it starts in the background, and every process beneath inherits that. SIGTERM would
+# end pytest on the spot, with no fixture torn down: sockets, tmux servers and Ray would live on.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.default_int_handler)
